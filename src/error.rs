@@ -1,0 +1,376 @@
+//! The one error type: what went wrong, at which byte, in what.
+
+use std::{fmt, io};
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something could not be done, by cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Reading or writing failed below us; the source says how.
+    #[error("input or output failed")]
+    Io,
+    /// The input ends inside something.
+    #[error("truncated")]
+    Truncated,
+    /// Bytes that no writer of this format makes.
+    #[error("corrupt")]
+    Corrupt,
+    /// The stored checksum is not that of the bytes before it.
+    #[error("checksum mismatch")]
+    Checksum,
+    /// Well-formed as far as can be told, but in a form that cannot be read.
+    #[error("unsupported")]
+    Unsupported,
+    /// Reading on would cost more than [`Limits`](crate::Limits) allow.
+    #[error("over a limit")]
+    Limit,
+    /// The caller asked for something that makes no sense.
+    #[error("usage")]
+    Usage,
+}
+
+macro_rules! faults {
+    ($($(#[$attr:meta])* $name:ident $kind:ident $code:literal $text:literal,)*) => {
+        /// What exactly is wrong with some bytes. Stable: [`code`](Fault::code) never changes.
+        ///
+        /// ```
+        /// use redkeep::{ErrorKind, Fault};
+        /// assert_eq!(Fault::ListpackEntry.code(), "listpack_entry");
+        /// assert_eq!(Fault::ListpackEntry.kind(), ErrorKind::Corrupt);
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[repr(u8)]
+        pub enum Fault { $(#[doc = $text] $(#[$attr])* $name,)* }
+
+        impl Fault {
+            /// Its name in reports.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $(Fault::$name => $code,)* }
+            }
+
+            /// The family it belongs to.
+            #[must_use]
+            pub fn kind(self) -> ErrorKind {
+                match self { $(Fault::$name => ErrorKind::$kind,)* }
+            }
+
+            fn text(self) -> &'static str {
+                match self { $(Fault::$name => $text,)* }
+            }
+        }
+    };
+}
+
+faults! {
+    Magic Corrupt "magic" "not an RDB file: it begins with neither REDIS nor VALKEY",
+    Version Corrupt "version" "the version in the header is not a number above zero",
+    CompressedEnvelope Unsupported "compressed_envelope" "the whole file is compressed by Valkey (VCS envelope): decompress it first",
+    EndsInside Truncated "ends_inside" "the file ends inside a record",
+    Opcode Corrupt "opcode" "no opcode or value type of this lineage has this number",
+    Vendor Unsupported "vendor" "an opcode or value type of another product",
+    ModulePreGa Unsupported "module_pre_ga" "a module value of the 4.0 release candidates (type 6) has no framing and cannot be read",
+    LooseAttributes Corrupt "loose_attributes" "a key's attributes are not followed by its key",
+    Length Corrupt "length" "a length was expected",
+    StringEncoding Corrupt "string_encoding" "unknown string encoding",
+    LzfLength Corrupt "lzf_length" "a compressed string claims more than its bytes can hold",
+    LzfData Corrupt "lzf_data" "a compressed string does not yield the length it claims",
+    Inflated Limit "inflated_limit" "a compressed string inflates past the limit",
+    Held Limit "held_limit" "one indivisible record is bigger than the limit",
+    Templates Limit "templates_limit" "more hash templates than the limit",
+    TextNumber Corrupt "text_number" "a number was expected as text",
+    ListpackHeader Corrupt "listpack_header" "a listpack's header or end mark does not fit its bytes",
+    ListpackEntry Corrupt "listpack_entry" "a listpack entry is malformed or runs past the end",
+    ListpackCount Corrupt "listpack_count" "a listpack holds another number of entries than it says",
+    ListpackOdd Corrupt "listpack_odd" "a listpack does not hold whole groups of entries",
+    ZiplistHeader Corrupt "ziplist_header" "a ziplist's header or end mark does not fit its bytes",
+    ZiplistEntry Corrupt "ziplist_entry" "a ziplist entry is malformed or runs past the end",
+    ZiplistCount Corrupt "ziplist_count" "a ziplist holds another number of entries than it says",
+    ZiplistOdd Corrupt "ziplist_odd" "a ziplist does not hold whole pairs",
+    ZipmapFormat Corrupt "zipmap" "a zipmap is malformed",
+    ZipmapCount Corrupt "zipmap_count" "a zipmap holds another number of pairs than it says",
+    IntsetHeader Corrupt "intset_header" "an intset's width or length does not fit its bytes",
+    QuicklistContainer Corrupt "quicklist_container" "a quicklist node is neither plain nor packed",
+    StreamNodeKey Corrupt "stream_node_key" "a stream node's key is not 16 bytes",
+    StreamNode Corrupt "stream_node" "a stream node's entries are malformed",
+    ModuleOpcode Corrupt "module_opcode" "unknown opcode inside a module value",
+    ModuleAux Corrupt "module_aux" "module data does not begin with its time of loading",
+    ArrayTag Corrupt "array_tag" "unknown tag of an array element",
+    ArrayFlag Corrupt "array_flag" "an array's cursor flag is neither 0 nor 1",
+    TemplateUnknown Corrupt "template_unknown" "a hash refers to a template that was not declared",
+    TemplateFields Corrupt "template_fields" "a hash template's fields do not fit its values",
+    TemplateTwice Corrupt "template_twice" "a hash template is declared twice",
+    FieldExpiry Corrupt "field_expiry" "a hash field's expiry is not a time",
+    KeyMeta Corrupt "key_meta" "a key's metadata is malformed",
+    SlotRange Corrupt "slot_range" "a range of slots is not within 0 to 16383",
+    ChecksumMismatch Checksum "checksum_mismatch" "the stored checksum is not that of the bytes before it",
+    PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
+    Internal Usage "internal" "the parser contradicted itself: please report this file",
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// What failed, where, and in what: one word wide, so that results stay in registers.
+///
+/// `Display` is one sentence for a tired operator. Programs ask [`kind`](Error::kind),
+/// [`fault`](Error::fault), [`offset`](Error::offset) and the `is_*` predicates.
+///
+/// ```
+/// use redkeep::rdb::SliceReader;
+/// let error = SliceReader::new(b"REDIS0011\x00\x05he").find_map(Result::err).unwrap();
+/// assert!(error.is_truncated());
+/// assert_eq!(error.offset(), Some(13));
+/// ```
+pub struct Error(Box<Parts>);
+
+struct Parts {
+    kind: ErrorKind,
+    fault: Option<Fault>,
+    offset: Option<u64>,
+    detail: Option<String>,
+    file: Option<String>,
+    db: Option<u64>,
+    key: Option<String>,
+    source: Option<io::Error>,
+}
+
+impl Error {
+    #[cold]
+    #[inline(never)]
+    fn from_parts(kind: ErrorKind, fault: Option<Fault>, offset: Option<u64>) -> Self {
+        Error(Box::new(Parts {
+            kind,
+            fault,
+            offset,
+            detail: None,
+            file: None,
+            db: None,
+            key: None,
+            source: None,
+        }))
+    }
+
+    /// A fault seen at an absolute offset.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn at(fault: Fault, offset: u64) -> Self {
+        Self::from_parts(fault.kind(), Some(fault), Some(offset))
+    }
+
+    /// A fault whose place is known further up.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn from_fault(fault: Fault) -> Self {
+        Self::from_parts(fault.kind(), Some(fault), None)
+    }
+
+    /// Says where, unless that is known more exactly already.
+    #[cold]
+    pub(crate) fn or_at(mut self, offset: u64) -> Self {
+        self.0.offset.get_or_insert(offset);
+        self
+    }
+
+    /// A failure of the source or target below us.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn io(source: io::Error, offset: Option<u64>) -> Self {
+        let mut error = Self::from_parts(ErrorKind::Io, None, offset);
+        error.0.source = Some(source);
+        error
+    }
+
+    /// A request that makes no sense, in words.
+    #[cold]
+    #[inline(never)]
+    #[cfg_attr(not(feature = "cli"), allow(dead_code))]
+    pub(crate) fn usage(detail: impl Into<String>) -> Self {
+        let mut error = Self::from_parts(ErrorKind::Usage, None, None);
+        error.0.detail = Some(detail.into());
+        error
+    }
+
+    /// Adds words to what the fault says.
+    #[cold]
+    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds the database and the key it happened in, the key shortened for printing.
+    #[cold]
+    pub(crate) fn in_key(mut self, db: u64, key: &[u8]) -> Self {
+        if self.0.key.is_none() {
+            self.0.db = Some(db);
+            self.0.key = Some(printable(key));
+        }
+        self
+    }
+
+    /// Adds the name of the file it happened in.
+    #[cold]
+    #[must_use]
+    pub fn in_file(mut self, name: impl Into<String>) -> Self {
+        self.0.file.get_or_insert(name.into());
+        self
+    }
+
+    /// The family of causes it belongs to.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What is wrong with the bytes, where bytes are the cause.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.0.fault
+    }
+
+    /// The absolute offset of the byte that could not be read, from the start of the input.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// The database it happened in, where one was being read.
+    #[must_use]
+    pub fn db(&self) -> Option<u64> {
+        self.0.db
+    }
+
+    /// The key it happened in, escaped and shortened to what fits a line.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.0.key.as_deref()
+    }
+
+    /// Whether the input ended too early.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.kind() == ErrorKind::Truncated
+    }
+
+    /// Whether the bytes themselves are damaged: corrupt, or not those the checksum was taken of.
+    #[must_use]
+    pub fn is_corrupt(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Corrupt | ErrorKind::Checksum)
+    }
+
+    /// Whether the source or the target failed, not the content.
+    #[must_use]
+    pub fn is_io(&self) -> bool {
+        self.kind() == ErrorKind::Io
+    }
+
+    /// Whether the same call may succeed later: interrupted or timed out input and output.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        use io::ErrorKind::{
+            ConnectionAborted, ConnectionReset, Interrupted, TimedOut, WouldBlock,
+        };
+        self.0.source.as_ref().is_some_and(|source| {
+            matches!(
+                source.kind(),
+                Interrupted | TimedOut | WouldBlock | ConnectionReset | ConnectionAborted
+            )
+        })
+    }
+
+    /// The failure of the system underneath, for telling a closed pipe from a full disk.
+    #[must_use]
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        self.0.source.as_ref().map(io::Error::kind)
+    }
+}
+
+/// Key names are user data and may hold anything: escaped, and cut to 48 bytes.
+pub(crate) fn printable(key: &[u8]) -> String {
+    const SHOWN: usize = 48;
+    let shown = key.get(..SHOWN).unwrap_or(key);
+    let dots = if shown.len() < key.len() { "..." } else { "" };
+    format!("{}{dots}", shown.escape_ascii())
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = &*self.0;
+        if let Some(file) = &parts.file {
+            write!(f, "{file}: ")?;
+        }
+        match (parts.fault, &parts.detail) {
+            (Some(fault), Some(detail)) => write!(f, "{}: {fault}: {detail}", parts.kind)?,
+            (Some(fault), None) => write!(f, "{}: {fault}", parts.kind)?,
+            (None, Some(detail)) => f.write_str(detail)?,
+            (None, None) => write!(f, "{}", parts.kind)?,
+        }
+        if let Some(source) = &parts.source {
+            write!(f, ": {source}")?;
+        }
+        if let Some(offset) = parts.offset {
+            write!(f, ", at byte {offset}")?;
+        }
+        if let (Some(db), Some(key)) = (parts.db, &parts.key) {
+            write!(f, ", in db {db}, key \"{key}\"")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", &parts.kind)
+            .field("fault", &parts.fault)
+            .field("offset", &parts.offset)
+            .field("detail", &parts.detail)
+            .field("file", &parts.file)
+            .field("db", &parts.db)
+            .field("key", &parts.key)
+            .field("source", &parts.source)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| source as _)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(source: io::Error) -> Self {
+        Error::io(source, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_and_says_where() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        let error = Error::at(Fault::ListpackEntry, 77).in_key(3, b"a\xff").in_file("dump.rdb");
+        assert_eq!(
+            error.to_string(),
+            "dump.rdb: corrupt: a listpack entry is malformed or runs past the end, \
+             at byte 77, in db 3, key \"a\\xff\""
+        );
+    }
+
+    #[test]
+    fn a_long_key_is_shortened() {
+        let error = Error::at(Fault::Length, 0).in_key(0, &[b'k'; 5000]);
+        assert_eq!(error.key().map(str::len), Some(48 + 3));
+    }
+}

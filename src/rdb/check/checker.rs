@@ -1,0 +1,667 @@
+//! The pass over a file that fills a report.
+
+use crate::error::{Error, Result};
+use crate::rdb::check::distinct::Keys;
+use crate::rdb::check::options::CheckOptions;
+use crate::rdb::check::report::{
+    ChecksumState, DbReport, DuplicateSearch, Finding, FunctionReport, Level, LoadReport,
+    ModuleReport, Report, Severity, Verdict,
+};
+use crate::rdb::check::value::{Flaw, ValueCheck};
+use crate::rdb::decode::Decoder;
+use crate::rdb::encoding::module::ModuleId;
+use crate::rdb::entry::Entry;
+use crate::rdb::event::{Aux, Event, EventKind, Footer, Function, Piece};
+use crate::rdb::reader::{ChecksumMode, SliceReader};
+use crate::rdb::stream::StreamReader;
+use crate::rdb::string::{StrBuf, StrHead};
+use crate::rdb::value::Items;
+use crate::rdb::value_type::{DataType, ValueType};
+use crate::rdb::version::Header;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Seek, SeekFrom};
+
+/// AUX fields that are kept as facts; a file may hold millions of others.
+const MOST_FACTS: usize = 64;
+const LONGEST_FACT: usize = 256;
+/// Keys that occur more than once and are told apart by name; a hostile file may hold millions.
+const MOST_REPEATS: usize = 100_000;
+/// Libraries and modules that are listed by name.
+const MOST_NAMES: usize = 1000;
+
+/// Checks a whole RDB in memory.
+///
+/// # Examples
+/// See [the module](crate::rdb::check).
+#[must_use]
+pub fn check_slice(input: &[u8], options: &CheckOptions) -> Report {
+    let mut check = Checker::new(options);
+    let mut reader = SliceReader::windowed(input, &options.limits).checksum(ChecksumMode::Report);
+    for event in reader.by_ref() {
+        match event {
+            Ok(event) => check.event(&event),
+            Err(error) => check.damage(&error),
+        }
+    }
+    let read = reader.offset();
+    check.bytes(read, (input.len() as u64).saturating_sub(read));
+    if let Some(repeated) = check.repeated_keys() {
+        let mut search = Repeats::new(repeated);
+        let events = SliceReader::new(input).checksum(ChecksumMode::Skip);
+        for event in events.map_while(Result::ok) {
+            search.event(&event, &mut check);
+        }
+    }
+    check.finish()
+}
+
+/// Checks an RDB from any source, in bounded memory, in one pass: duplicate keys are then told by
+/// their hash alone and not named. Reads to the end of the source.
+///
+/// # Errors
+/// Only `Io`: whatever is wrong with the content is in the report.
+pub fn check_stream(source: impl Read, options: &CheckOptions) -> Result<Report> {
+    let mut check = Checker::new(options);
+    check.read(source)?;
+    if let Some(repeated) = check.repeated_keys() {
+        for _ in &repeated.hashes {
+            check.find(Finding {
+                code: "duplicate_key",
+                severity: Severity::Problem,
+                offset: None,
+                db: None,
+                key: None,
+                message: "a key occurs twice (told by its hash: the source cannot be read again)"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(check.finish())
+}
+
+/// Checks an RDB file, in bounded memory; reads it a second time only to name duplicate keys.
+///
+/// # Errors
+/// Only `Io`: whatever is wrong with the content is in the report.
+///
+/// ```no_run
+/// use redkeep::rdb::check::{check_file, CheckOptions, Verdict};
+/// let report = check_file(std::fs::File::open("dump.rdb")?, &CheckOptions::default())?;
+/// assert_eq!(report.verdict, Verdict::Sound);
+/// # Ok::<(), redkeep::Error>(())
+/// ```
+pub fn check_file(mut source: impl Read + Seek, options: &CheckOptions) -> Result<Report> {
+    let start = source.stream_position()?;
+    let mut check = Checker::new(options);
+    check.read(&mut source)?;
+    if let Some(repeated) = check.repeated_keys() {
+        source.seek(SeekFrom::Start(start))?;
+        let mut search = Repeats::new(repeated);
+        let mut reader =
+            StreamReader::with_limits(source, &options.limits).checksum(ChecksumMode::Skip);
+        while let Ok(Some(event)) = reader.next() {
+            search.event(&event, &mut check);
+        }
+    }
+    Ok(check.finish())
+}
+
+struct Checker<'o> {
+    options: &'o CheckOptions,
+    decoder: Decoder,
+    value: ValueCheck,
+    keys: Option<Keys>,
+    buf: StrBuf,
+    report: Report,
+    dbs: BTreeMap<u64, DbCounts>,
+    db: DbCounts,
+    /// Keys by layout, at the layout's number.
+    layouts: [u64; 256],
+    modules: BTreeMap<ModuleId, (u64, u64)>,
+    header: Option<Header>,
+    /// Key of the value that is open, for findings.
+    open: Option<OpenKey>,
+    /// Pieces of the item that is too big for the window.
+    held: Vec<u8>,
+    /// The item's bytes are not needed: a plain string.
+    passing: bool,
+    ended: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct DbCounts {
+    db: u64,
+    keys: u64,
+    expiring: u64,
+    expired: u64,
+    kinds: [u64; 9],
+}
+
+struct OpenKey {
+    db: u64,
+    offset: u64,
+    key: Vec<u8>,
+}
+
+const DATA_TYPES: [DataType; 9] = [
+    DataType::String,
+    DataType::List,
+    DataType::Set,
+    DataType::SortedSet,
+    DataType::Hash,
+    DataType::Stream,
+    DataType::Array,
+    DataType::Module,
+    DataType::Cron,
+];
+
+impl<'o> Checker<'o> {
+    fn new(options: &'o CheckOptions) -> Self {
+        let level = options.level;
+        let searches = level >= Level::Semantics && options.duplicate_budget > 0;
+        Checker {
+            options,
+            decoder: Decoder::new().inflated_limit(options.limits.inflated),
+            value: ValueCheck::new(level, options.duplicate_budget),
+            keys: searches.then(|| Keys::new(options.duplicate_budget)),
+            buf: StrBuf::new().inflated_limit(options.limits.inflated),
+            report: Report {
+                verdict: Verdict::Sound,
+                level,
+                header: None,
+                facts: BTreeMap::new(),
+                bytes: 0,
+                trailing_bytes: 0,
+                checksum: ChecksumState::NotReached,
+                keys: 0,
+                dbs: Vec::new(),
+                layouts: BTreeMap::new(),
+                elements: 0,
+                functions: Vec::new(),
+                modules: Vec::new(),
+                duplicates: None,
+                target: None,
+                findings: Vec::new(),
+                counts: BTreeMap::new(),
+            },
+            dbs: BTreeMap::new(),
+            db: DbCounts::default(),
+            layouts: [0; 256],
+            modules: BTreeMap::new(),
+            header: None,
+            open: None,
+            held: Vec::new(),
+            passing: false,
+            ended: false,
+        }
+    }
+
+    /// Reads a stream to its end and what follows it.
+    fn read(&mut self, source: impl Read) -> Result<()> {
+        let mut reader =
+            StreamReader::with_limits(source, &self.options.limits).checksum(ChecksumMode::Report);
+        loop {
+            match reader.next() {
+                Ok(Some(event)) => self.event(&event),
+                Ok(None) => break,
+                Err(error) if error.is_io() => return Err(error),
+                Err(error) => self.damage(&error),
+            }
+        }
+        let read = reader.offset();
+        let (rest, mut source) = reader.into_rest();
+        let behind = std::io::copy(&mut source, &mut std::io::sink())?;
+        self.bytes(read, rest.len() as u64 + behind);
+        Ok(())
+    }
+
+    #[inline]
+    fn event(&mut self, event: &Event<'_>) {
+        match event.kind() {
+            EventKind::Entry(entry) => {
+                self.key(&entry);
+                if self.options.level > Level::Framing {
+                    self.whole_value(&entry);
+                }
+            }
+            _ => self.rare_event(event),
+        }
+    }
+
+    #[inline(never)]
+    fn rare_event(&mut self, event: &Event<'_>) {
+        match event.kind() {
+            EventKind::Open(entry) => {
+                self.key(&entry);
+                self.open = Some(OpenKey {
+                    db: entry.db(),
+                    offset: entry.offset(),
+                    key: entry.key_for_message(),
+                });
+                self.value.begin(entry.value_type(), u64::MAX);
+            }
+            EventKind::Run(run) => self.items(run.items()),
+            EventKind::Piece(piece) => self.piece(&piece),
+            EventKind::Close => {
+                if let Some(open) = self.open.take() {
+                    let elements = self.value.end();
+                    self.report.elements += elements;
+                    self.flaws(|| (open.db, open.offset, open.key.clone()));
+                }
+            }
+            EventKind::Header(header) => {
+                self.header = Some(header);
+                self.report.header = Some(header.to_string());
+                if !header.is_known() {
+                    let message = format!("{header} is newer than any version known here");
+                    self.problem("unknown_version", Some(0), message);
+                }
+            }
+            EventKind::Aux(aux) => self.aux(&aux),
+            EventKind::SelectDb(db) => {
+                if db >= self.options.databases {
+                    let message = format!(
+                        "database {db} is selected; a server needs a `databases` setting above that"
+                    );
+                    self.problem("db_index", Some(event.offset()), message);
+                }
+            }
+            EventKind::Function(function) => self.function(&function, event.offset()),
+            EventKind::HashTemplate(template) => {
+                if let Err(error) = self.decoder.learn(&template) {
+                    self.damage(&error);
+                }
+            }
+            EventKind::ModuleAux(aux) => {
+                self.modules.entry(aux.module).or_default().1 += 1;
+                if self.options.level >= Level::Elements {
+                    self.value.begin(ValueType::Module2, 0);
+                    self.items(aux.items());
+                }
+            }
+            EventKind::SlotImport(_) => self.find(Finding {
+                code: "slot_import",
+                severity: Severity::Note,
+                offset: Some(event.offset()),
+                db: None,
+                key: None,
+                message:
+                    "saved while slots were imported; a Valkey outside cluster mode stops at it"
+                        .to_owned(),
+            }),
+            EventKind::Eof => self.ended = true,
+            EventKind::Footer(footer) => self.footer(footer, event.offset()),
+            _ => {}
+        }
+    }
+
+    #[inline]
+    fn key(&mut self, entry: &Entry<'_>) {
+        if entry.db() != self.db.db {
+            self.switch_db(entry.db());
+        }
+        self.db.keys += 1;
+        let kind = entry.value_type();
+        let data = kind.data_type() as usize;
+        if let Some(count) = self.db.kinds.get_mut(data) {
+            *count += 1;
+        }
+        if let Some(count) = self.layouts.get_mut(usize::from(kind as u8)) {
+            *count += 1;
+        }
+        if let Some(at) = entry.expires() {
+            self.db.expiring += 1;
+            self.db.expired += u64::from(self.options.now.is_some_and(|now| at < now));
+        }
+        if let Some(module) = entry.value().module() {
+            self.modules.entry(module).or_default().0 += 1;
+        }
+        match entry.key().unpack(&mut self.buf) {
+            Ok(key) => {
+                if let Some(keys) = &mut self.keys {
+                    keys.add(entry.db(), key);
+                }
+            }
+            Err(fault) => {
+                let error = Error::at(fault, entry.offset()).in_key(entry.db(), b"?");
+                self.damage(&error);
+            }
+        }
+    }
+
+    #[cold]
+    fn switch_db(&mut self, db: u64) {
+        let left = std::mem::take(&mut self.db);
+        self.dbs.insert(left.db, left);
+        self.db = self.dbs.remove(&db).unwrap_or(DbCounts { db, ..DbCounts::default() });
+    }
+
+    #[inline]
+    fn whole_value(&mut self, entry: &Entry<'_>) {
+        let kind = entry.value_type();
+        let items = match entry.value().items() {
+            Ok(items) => items,
+            Err(error) => return self.damage_in(entry, error),
+        };
+        self.value.begin(kind, items.declared());
+        for item in items {
+            if let Err(error) = item.and_then(|item| self.value.item(item, &mut self.decoder)) {
+                self.damage_in(entry, error);
+                return;
+            }
+        }
+        self.report.elements += self.value.end();
+        if !self.value.flaws.is_empty() {
+            self.flaws(|| (entry.db(), entry.offset(), entry.key_for_message()));
+        }
+    }
+
+    /// Items of a value that is open, or of module data.
+    fn items(&mut self, items: Items<'_>) {
+        if self.options.level == Level::Framing {
+            return;
+        }
+        for item in items {
+            if let Err(error) = item.and_then(|item| self.value.item(item, &mut self.decoder)) {
+                let error = match &self.open {
+                    Some(open) => error.in_key(open.db, &open.key),
+                    None => error,
+                };
+                self.damage(&error);
+                return;
+            }
+        }
+    }
+
+    /// A plain string's bytes need no look; of anything else the pieces are joined.
+    fn piece(&mut self, piece: &Piece<'_>) {
+        if self.options.level == Level::Framing {
+            return;
+        }
+        if piece.is_plain_item() && matches!(piece.head, Some(StrHead::Plain(_))) {
+            self.passing = true;
+        }
+        if self.passing {
+            if piece.ends {
+                self.passing = false;
+                self.value.passed_whole();
+            }
+            return;
+        }
+        self.held.extend_from_slice(piece.raw());
+        if piece.ends {
+            let held = std::mem::take(&mut self.held);
+            self.items(piece.join(&held));
+        }
+    }
+
+    fn aux(&mut self, aux: &Aux<'_>) {
+        let name = aux.name.bytes(&mut self.buf).map(|name| text(name));
+        let value = aux.value.bytes(&mut self.buf).map(|value| text(value));
+        match (name, value) {
+            (Ok(name), Ok(value)) => {
+                if self.report.facts.len() < MOST_FACTS && name != "lua" && name != "slot-info" {
+                    self.report.facts.insert(name, value);
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => self.damage(&error),
+        }
+    }
+
+    fn function(&mut self, function: &Function<'_>, offset: u64) {
+        let code = match function.code.bytes(&mut self.buf) {
+            Ok(code) => code,
+            Err(error) => return self.damage(&error.or_at(offset)),
+        };
+        let name = match function.pre_ga {
+            Some((name, _)) => {
+                name.bytes(&mut StrBuf::new()).map(|name| text(name)).unwrap_or_default()
+            }
+            None => library_name(code),
+        };
+        let bytes = code.len() as u64;
+        if self.report.functions.len() < MOST_NAMES {
+            self.report.functions.push(FunctionReport { name, bytes });
+        }
+        let Some(target) = self.options.target else { return };
+        let refused = match function.pre_ga {
+            Some(_) => !target.reads_pre_ga_functions(),
+            None => !target.has_functions(),
+        };
+        if refused {
+            let message = format!("{target} does not read this kind of function library");
+            self.problem("target_function", Some(offset), message);
+        }
+    }
+
+    fn footer(&mut self, footer: Footer, offset: u64) {
+        let computed = footer.computed.unwrap_or_default();
+        self.report.checksum = match footer.stored {
+            0 => ChecksumState::Absent,
+            stored if stored == computed => ChecksumState::Ok,
+            stored => ChecksumState::Mismatch { stored, computed },
+        };
+        if let ChecksumState::Mismatch { stored, computed } = self.report.checksum {
+            self.find(Finding {
+                code: "checksum_mismatch",
+                severity: Severity::Damage,
+                offset: Some(offset),
+                db: None,
+                key: None,
+                message: format!(
+                    "the stored checksum {stored:016x} is not that of the bytes, {computed:016x}: \
+                     any of them may be wrong"
+                ),
+            });
+        }
+    }
+
+    #[cold]
+    fn damage_in(&mut self, entry: &Entry<'_>, error: Error) {
+        let error = error.or_at(entry.offset()).in_key(entry.db(), &entry.key_for_message());
+        self.damage(&error);
+    }
+
+    #[cold]
+    fn damage(&mut self, error: &Error) {
+        self.find(Finding::of_error(error));
+    }
+
+    #[cold]
+    fn problem(&mut self, code: &'static str, offset: Option<u64>, message: String) {
+        self.find(Finding {
+            code,
+            severity: Severity::Problem,
+            offset,
+            db: None,
+            key: None,
+            message,
+        });
+    }
+
+    /// What the value check noticed about the value just ended.
+    #[cold]
+    fn flaws(&mut self, place: impl Fn() -> (u64, u64, Vec<u8>)) {
+        for flaw in std::mem::take(&mut self.value.flaws) {
+            let (db, offset, key) = place();
+            self.find(Finding {
+                code: flaw.code(),
+                severity: severity(flaw),
+                offset: Some(offset),
+                db: Some(db),
+                key: Some(crate::error::printable(&key)),
+                message: flaw.message().to_owned(),
+            });
+        }
+    }
+
+    fn find(&mut self, finding: Finding) {
+        *self.report.counts.entry(finding.code).or_default() += 1;
+        let verdict = match finding.severity {
+            Severity::Note => Verdict::Sound,
+            Severity::Problem => Verdict::Findings,
+            Severity::Damage => Verdict::Damaged,
+        };
+        self.report.verdict = self.report.verdict.max(verdict);
+        if self.report.findings.len() < self.options.max_findings {
+            self.report.findings.push(finding);
+        }
+    }
+
+    fn bytes(&mut self, read: u64, behind: u64) {
+        self.report.bytes = read;
+        if !self.ended {
+            return;
+        }
+        if self.header.is_some_and(|header| !header.has_footer()) {
+            self.report.checksum = ChecksumState::BeforeItsTime;
+        }
+        self.report.trailing_bytes = behind;
+        if behind > 0 {
+            let message = format!(
+                "{behind} bytes follow the end: not looked at by servers, and a sign of a file \
+                 that was overwritten or joined"
+            );
+            self.problem("trailing_bytes", Some(read), message);
+        }
+    }
+
+    fn repeated_keys(&mut self) -> Option<Repeated> {
+        let keys = self.keys.take()?;
+        let (compared, one_in) = keys.compared();
+        self.report.duplicates =
+            Some(DuplicateSearch { budget: self.options.duplicate_budget, compared, one_in });
+        let hashes = keys.repeated();
+        (!hashes.is_empty()).then_some(Repeated { keys, hashes })
+    }
+
+    /// What the target makes of the header and the types that were met.
+    fn loadable(&mut self) {
+        let Some(target) = self.options.target else { return };
+        if let Some(header) = self.header.filter(|header| !target.reads_header(*header)) {
+            let message = format!("{target} does not accept {header}");
+            self.problem("target_version", Some(0), message);
+        }
+        for (kind, count) in layouts(&self.layouts) {
+            if !target.reads(kind) {
+                let message = format!("{target} cannot read type {kind}, which {count} keys have");
+                self.problem("target_type", None, message);
+            }
+        }
+        let modules: Vec<_> = self.modules.keys().map(|id| id.name()).collect();
+        for name in modules {
+            // Vector sets are built into Redis since 8.0.
+            let built_in = name == "vectorset" && !target.is_valkey() && target.at_least(8, 0);
+            if !built_in && !self.options.target_modules.contains(&name) {
+                let message = format!("{target} needs the module type {name} to load it");
+                self.problem("target_module", None, message);
+            }
+        }
+        let loads = self.report.verdict == Verdict::Sound;
+        self.report.target = Some(LoadReport { server: target, loads });
+    }
+
+    fn finish(mut self) -> Report {
+        self.dbs.insert(self.db.db, self.db);
+        if self.options.level == Level::Loadable {
+            self.loadable();
+        }
+        let mut report = self.report;
+        report.dbs = self.dbs.into_values().filter(|db| db.keys > 0).map(DbReport::from).collect();
+        report.keys = report.dbs.iter().map(|db| db.keys).sum();
+        report.layouts =
+            layouts(&self.layouts).into_iter().map(|(kind, count)| (kind.code(), count)).collect();
+        report.modules = (self.modules.into_iter().take(MOST_NAMES))
+            .map(|(id, (keys, aux))| ModuleReport {
+                name: id.name(),
+                version: id.version(),
+                keys,
+                aux,
+            })
+            .collect();
+        report
+    }
+}
+
+/// The layouts that were met, with their counts.
+fn layouts(counts: &[u64; 256]) -> Vec<(ValueType, u64)> {
+    let count = |kind: ValueType| counts.get(usize::from(kind as u8)).copied().unwrap_or_default();
+    let met = ValueType::ALL.iter().map(|&kind| (kind, count(kind)));
+    met.filter(|(_, count)| *count > 0).collect()
+}
+
+fn severity(flaw: Flaw) -> Severity {
+    if flaw.is_note() { Severity::Note } else { Severity::Problem }
+}
+
+impl From<DbCounts> for DbReport {
+    fn from(counts: DbCounts) -> DbReport {
+        let DbCounts { db, keys, expiring, expired, kinds } = counts;
+        let types = DATA_TYPES.iter().zip(kinds).filter(|(_, count)| *count > 0);
+        let types = types.map(|(data, count)| (data.name(), count)).collect();
+        DbReport { db, keys, expiring, expired, types }
+    }
+}
+
+/// Bytes of a fact as text for a report.
+fn text(bytes: &[u8]) -> String {
+    let shown = bytes.get(..LONGEST_FACT).unwrap_or(bytes);
+    match std::str::from_utf8(shown) {
+        Ok(text) => text.to_owned(),
+        Err(_) => shown.escape_ascii().to_string(),
+    }
+}
+
+/// The name in a library's first line, `#!lua name=mylib`.
+fn library_name(code: &[u8]) -> String {
+    let line = code.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    let name = line.split_whitespace().find_map(|word| word.strip_prefix("name="));
+    text(name.unwrap_or_default().as_bytes())
+}
+
+/// Hashes of keys that came more than once, and how they were made.
+struct Repeated {
+    keys: Keys,
+    hashes: Vec<u64>,
+}
+
+/// A second pass that compares in full the keys whose hashes were equal.
+struct Repeats {
+    repeated: Repeated,
+    first: HashMap<(u64, Vec<u8>), u64>,
+    buf: StrBuf,
+}
+
+impl Repeats {
+    fn new(repeated: Repeated) -> Repeats {
+        Repeats { repeated, first: HashMap::new(), buf: StrBuf::new() }
+    }
+
+    fn event(&mut self, event: &Event<'_>, check: &mut Checker<'_>) {
+        let (EventKind::Entry(entry) | EventKind::Open(entry)) = event.kind() else { return };
+        let Ok(key) = entry.key().unpack(&mut self.buf) else { return };
+        let hash = self.repeated.keys.hash(entry.db(), key);
+        if self.repeated.hashes.binary_search(&hash).is_err() {
+            return;
+        }
+        let name = (entry.db(), key.to_vec());
+        let Some(first) = self.first.get(&name) else {
+            if self.first.len() < MOST_REPEATS {
+                self.first.insert(name, entry.offset());
+            }
+            return;
+        };
+        let message = format!(
+            "the key was there before, at byte {first}; servers abort on loading such a file"
+        );
+        check.find(Finding {
+            code: "duplicate_key",
+            severity: Severity::Problem,
+            offset: Some(entry.offset()),
+            db: Some(entry.db()),
+            key: Some(crate::error::printable(key)),
+            message,
+        });
+    }
+}

@@ -1,0 +1,7 @@
+//! Floor 0, bytes: a cursor that cannot panic, the checksum, LZF, and numbers as servers print
+//! them. Nothing here knows a key.
+
+pub(crate) mod crc64;
+pub(crate) mod cursor;
+pub mod lzf;
+pub mod number;
