@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::rdb::check::distinct::Keys;
+use crate::rdb::check::lua;
 use crate::rdb::check::options::CheckOptions;
 use crate::rdb::check::report::{
     ChecksumState, DbReport, DuplicateSearch, Finding, FunctionReport, Level, LoadReport,
@@ -17,7 +18,7 @@ use crate::rdb::stream::StreamReader;
 use crate::rdb::string::{StrBuf, StrHead};
 use crate::rdb::value::Items;
 use crate::rdb::value_type::{DataType, ValueType};
-use crate::rdb::version::Header;
+use crate::rdb::version::{Header, Lineage};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom};
 
@@ -419,9 +420,14 @@ impl<'o> Checker<'o> {
             }
             None => library_name(code),
         };
+        let flaw = if function.pre_ga.is_none() { lua::flaw(code) } else { None };
         let bytes = code.len() as u64;
         if self.report.functions.len() < MOST_NAMES {
             self.report.functions.push(FunctionReport { name, bytes });
+        }
+        if let Some(flaw) = flaw.filter(|_| self.options.level >= Level::Semantics) {
+            let message = format!("a function library cannot compile: {flaw}; servers refuse it");
+            self.problem("function_code", Some(offset), message);
         }
         let Some(target) = self.options.target else { return };
         let refused = match function.pre_ga {
@@ -535,6 +541,16 @@ impl<'o> Checker<'o> {
         (!hashes.is_empty()).then_some(Repeated { keys, hashes })
     }
 
+    /// Valkey says so in its files; another server's body under its magic was put together.
+    fn provenance(&mut self) {
+        let valkey = self.header.is_some_and(|header| header.lineage == Lineage::Valkey);
+        let says = |name| self.report.facts.contains_key(name);
+        if valkey && says("redis-ver") && !says("valkey-ver") {
+            let message = "the magic is Valkey's, and the file says that Redis wrote it".to_owned();
+            self.problem("magic_mismatch", Some(0), message);
+        }
+    }
+
     /// What the target makes of the header and the types that were met.
     fn loadable(&mut self) {
         let Some(target) = self.options.target else { return };
@@ -563,6 +579,9 @@ impl<'o> Checker<'o> {
 
     fn finish(mut self) -> Report {
         self.dbs.insert(self.db.db, self.db);
+        if self.options.level >= Level::Semantics {
+            self.provenance();
+        }
         if self.options.level == Level::Loadable {
             self.loadable();
         }

@@ -27,6 +27,7 @@
 
 mod checker;
 mod distinct;
+mod lua;
 mod options;
 mod report;
 mod stream;
