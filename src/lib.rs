@@ -1,7 +1,88 @@
-//! One crate that opens what it stores and proves what it restores.
+//! Opens, checks and exports Redis and Valkey dumps (RDB files): a zero-copy reader, and a check
+//! that looks at more than any server does.
+//!
+//! - [`rdb`] reads every RDB version of Redis and Valkey, from memory or from a stream, at three
+//!   levels: raw records, encodings, logical elements.
+//! - [`rdb::check`] says whether a dump is sound, what is in it, and whether a given server would
+//!   load it.
+//! - `export` (feature `json`) writes dumps as JSON lines.
+//! - The [`guide`] explains dumps and checks in prose.
+//!
+//! Which keys are in a dump, and of what type:
+//!
+//! ```
+//! use redkeep::rdb::{EventKind, SliceReader, StrBuf};
+//!
+//! let dump = b"REDIS0003\xfe\x00\x00\x05hello\x05world\x02\x03set\x02\x01a\xc0\x07\xff";
+//! let mut buf = StrBuf::new();
+//! let mut keys = Vec::new();
+//! for event in SliceReader::new(dump) {
+//!     if let EventKind::Entry(entry) = event?.kind() {
+//!         let key = entry.key().bytes(&mut buf)?.escape_ascii();
+//!         keys.push(format!("{} {key}", entry.value_type().data_type()));
+//!     }
+//! }
+//! assert_eq!(keys, ["string hello", "set set"]);
+//! # Ok::<(), redkeep::Error>(())
+//! ```
+//!
+//! Whether a dump may serve as a backup:
+//!
+//! ```
+//! use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
+//!
+//! # let dump = b"REDIS0003\xfe\x00\x00\x05hello\x05world\x02\x03set\x02\x01a\xc0\x07\xff";
+//! let options = CheckOptions::default().target("redis-7.2".parse().unwrap());
+//! let report = check_slice(dump, &options);
+//! assert_eq!(report.verdict, Verdict::Sound);
+//! assert_eq!(report.keys, 2);
+//! ```
+//!
+//! # For whom this is the wrong library
+//!
+//! It does not talk to a server (use the `redis` crate), does not read append-only files, and does
+//! not write dumps. It gives no owned tree of all keys and values: what is read is handed on piece
+//! by piece. It is synchronous; in an async program, call it from a blocking task.
+//!
+//! # The floors
+//!
+//! Bytes flow one way, and no module uses one that stands further down in this table:
+//!
+//! | floor | modules |
+//! |---|---|
+//! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
+//! | bytes | [`wire`]: LZF, and numbers as servers print them |
+//! | formats | [`rdb`], and above the rest of it [`rdb::check`] |
+//! | meaning | `export` |
+//! | top | the program, and the [`guide`] |
+//!
+//! # What can be relied on
+//!
+//! - There is no unsafe code, and no input makes it panic.
+//! - No length in a file is believed: memory grows with bytes that really came, up to [`Limits`].
+//! - Nothing is skipped in silence: a type or opcode that cannot be read is an error with its
+//!   offset.
+//! - Nothing prints, exits, or reads a clock; `now` is an argument.
+//! - Values are never part of an error or of `Debug`; keys in errors are escaped and shortened.
+//!
+//! # Features
+//!
+//! None is on by default, and each only adds.
+//!
+//! | feature | adds | brings |
+//! |---|---|---|
+//! | `json` | `Serialize` on reports, `export` | serde, serde_json, base64 |
+//! | `mmap` | opening a file as a memory map | memmap2 |
+//! | `cli` | the `redkeep` program | clap, indicatif, and `json` |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod error;
+#[cfg(feature = "json")]
+pub mod export;
+pub mod guide;
 mod limits;
 pub mod rdb;
 mod time;
@@ -10,3 +91,8 @@ pub mod wire;
 pub use error::{Error, ErrorKind, Fault, Result};
 pub use limits::Limits;
 pub use time::UnixMillis;
+
+/// The examples of the README compile and run like all others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

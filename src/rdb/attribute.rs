@@ -121,6 +121,7 @@ pub struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
+    #[inline(never)]
     pub(crate) fn read(raw: &'a [u8]) -> Attributes<'a> {
         let mut all = Attributes::default();
         let mut c = Cursor::new(raw);

@@ -14,7 +14,7 @@ use crate::rdb::encoding::{Origin, Scalar};
 use crate::rdb::item::{ArrayItem, Item};
 use crate::rdb::string::{Str, StrBuf};
 use crate::rdb::template::{HashTemplate, Names, Templates};
-use crate::rdb::value::{Located, Value};
+use crate::rdb::value::{Items, Located, Value};
 use crate::rdb::value_type::ValueType;
 use crate::time::UnixMillis;
 use crate::wire::cursor::Cursor;
@@ -120,6 +120,15 @@ impl Decoder {
         }
     }
 
+    /// Shows every element of items, a row at a time, to a visitor.
+    ///
+    /// # Errors
+    /// As [`visit`](Self::visit), and where an item cannot be read.
+    #[inline(always)]
+    pub fn visit_items<V: Visit>(&mut self, items: Items<'_>, to: &mut V) -> Result<()> {
+        items.each(|located| self.visit(located, to))
+    }
+
     /// Shows every element of a whole value to a visitor.
     ///
     /// # Errors
@@ -130,10 +139,7 @@ impl Decoder {
             let end = value.offset() + value.len() as u64;
             return to.text(scalar(text, &mut self.first, end)?);
         }
-        for item in value.items()? {
-            self.visit(item?, to)?;
-        }
-        Ok(())
+        self.visit_items(value.items()?, to)
     }
 
     #[inline(always)]
@@ -223,6 +229,10 @@ impl Decoder {
             Item::ZiplistNode(blob) => {
                 let (bytes, origin) = open(blob, &mut self.first, end)?;
                 return Ok(Source::ZiplistMembers(Ziplist::new(bytes, origin)?));
+            }
+            Item::Node(1, Str::Plain([])) => {
+                return Err(Error::at(Fault::QuicklistContainer, end)
+                    .with_detail("a plain node without an element"));
             }
             Item::Node(1, text) => Element::Member(scalar(text, &mut self.first, end)?),
             Item::Node(..) => return Err(Error::at(Fault::QuicklistContainer, end)),

@@ -96,11 +96,12 @@ impl<'a> Entry<'a> {
     #[inline(always)]
     #[must_use]
     pub fn expires(&self) -> Option<UnixMillis> {
-        if self.attributes.is_empty() { None } else { self.attributes().expires }
+        if self.attributes.is_empty() { None } else { Attributes::read(self.attributes).expires }
     }
 
     /// Expiry, idle time, frequency and metadata together.
     #[must_use]
+    #[inline(always)]
     pub fn attributes(&self) -> Attributes<'a> {
         Attributes::read(self.attributes)
     }
@@ -132,7 +133,7 @@ impl<'a> Entry<'a> {
 
     /// The key's bytes for a message, whatever state they are in.
     #[cold]
-    pub(crate) fn key_for_message(&self) -> Vec<u8> {
+    pub(crate) fn key_for_message(self) -> Vec<u8> {
         let mut buf = crate::rdb::string::StrBuf::new().inflated_limit(4096);
         self.key().unpack(&mut buf).map(<[u8]>::to_vec).unwrap_or_default()
     }

@@ -15,51 +15,91 @@ use bytes::Bytes;
 use std::fmt;
 
 /// What consumed bytes are. Numbers are places inside them; the bytes themselves are not held, so
-/// that a driver may lend its buffer after the parser is done. Kept to three words, for it is moved
-/// for every key: what a record says beyond that is read from its bytes when asked for.
+/// that a driver may lend its buffer after the parser is done.
+///
+/// Plain numbers beside a bare tag, not an enum with fields: that would be written to memory and
+/// read back at another width for every key, and waiting for it costs more than the parsing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
+pub(crate) struct Mark {
+    pub(crate) what: What,
+    kind: ValueType,
+    part: Part,
+    /// A string's head begins here (piece).
+    opens: bool,
+    /// All of it is here (module data), the item ends here (piece), it was computed (footer).
+    whole: bool,
+    /// Where the type byte is (entry), items (run), bytes to come (piece), the sum (footer).
+    first: u64,
+    /// Where the value begins (entry), items that were to come before (run and piece).
+    second: u64,
+}
+
+/// The tag of a [`Mark`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
     Header,
     /// A record that is no key.
     Record,
     /// Data of a module outside any key; where not whole, runs and pieces follow until `Close`.
-    ModuleAux {
-        whole: bool,
-    },
+    ModuleAux,
     /// A key with its whole value.
-    Entry {
-        kind: ValueType,
-        kind_at: usize,
-        value_at: usize,
-    },
+    Entry,
     /// A key whose value is bigger than the limit: runs and pieces follow until `Close`.
-    Open {
-        kind: ValueType,
-        kind_at: usize,
-        value_at: usize,
-    },
-    /// Whole items of one part, together at most `limit` bytes; `left` items were to come before.
-    Run {
-        kind: ValueType,
-        part: Part,
-        count: u64,
-        left: u64,
-    },
-    /// Bytes of one item that alone is bigger than the limit, `following` ones of its string to
-    /// come.
-    Piece {
+    Open,
+    /// Whole items of one part, together at most `limit` bytes.
+    Run,
+    /// Bytes of one item that alone is bigger than the limit.
+    Piece,
+    Close,
+    Eof,
+    Footer,
+}
+
+impl Mark {
+    /// A mark without numbers.
+    #[inline(always)]
+    pub(crate) fn of(what: What) -> Mark {
+        let (kind, part) = (ValueType::String, Part::Done);
+        Mark { what, kind, part, opens: false, whole: false, first: 0, second: 0 }
+    }
+
+    /// An entry, or an open one.
+    #[inline(always)]
+    pub(crate) fn key(what: What, kind: ValueType, kind_at: usize, value_at: usize) -> Mark {
+        Mark { kind, first: kind_at as u64, second: value_at as u64, ..Mark::of(what) }
+    }
+
+    pub(crate) fn module_aux(whole: bool) -> Mark {
+        Mark { whole, ..Mark::of(What::ModuleAux) }
+    }
+
+    /// `count` items of a part of which `left` were to come before.
+    pub(crate) fn run(kind: ValueType, part: Part, count: u64, left: u64) -> Mark {
+        Mark { kind, part, first: count, second: left, ..Mark::of(What::Run) }
+    }
+
+    pub(crate) fn piece(
         kind: ValueType,
         part: Part,
         opens: bool,
         ends: bool,
         following: u64,
         left: u64,
-    },
-    Close,
-    Eof,
-    Footer {
-        computed: Option<u64>,
-    },
+    ) -> Mark {
+        let run = Mark::run(kind, part, following, left);
+        Mark { what: What::Piece, opens, whole: ends, ..run }
+    }
+
+    pub(crate) fn footer(computed: Option<u64>) -> Mark {
+        let (whole, first) = (computed.is_some(), computed.unwrap_or_default());
+        Mark { whole, first, ..Mark::of(What::Footer) }
+    }
+
+    #[inline(always)]
+    fn entry<'a>(&self, raw: &'a [u8], place: Place) -> Entry<'a> {
+        let at = |place| usize::try_from(place).unwrap_or(usize::MAX);
+        Entry::new(raw, self.kind, at(self.first), at(self.second), place)
+    }
 }
 
 /// One event: its raw bytes, and what they are.
@@ -109,51 +149,53 @@ impl<'a> Event<'a> {
         self.place.offset
     }
 
+    /// The key, where it is one with its whole value: what most events are, and the quick way to
+    /// those.
+    #[inline(always)]
+    #[must_use]
+    pub fn entry(&self) -> Option<Entry<'a>> {
+        match self.mark.what {
+            What::Entry => Some(self.mark.entry(self.raw, self.place)),
+            _ => None,
+        }
+    }
+
     /// What it is.
     #[inline(always)]
     #[must_use]
     pub fn kind(&self) -> EventKind<'a> {
-        match self.mark {
-            Mark::Entry { kind, kind_at, value_at } => {
-                EventKind::Entry(Entry::new(self.raw, kind, kind_at, value_at, self.place))
-            }
+        match self.mark.what {
+            What::Entry => EventKind::Entry(self.mark.entry(self.raw, self.place)),
             _ => self.rare_kind(),
         }
     }
 
+    // By value: a reference would keep every event in memory.
     #[inline(never)]
-    fn rare_kind(&self) -> EventKind<'a> {
-        let Event { raw, mark, place } = *self;
+    fn rare_kind(self) -> EventKind<'a> {
+        let Event { raw, mark, place } = self;
+        let Mark { what, kind, part, opens, whole, first, second } = mark;
         let offset = place.offset;
-        match mark {
-            Mark::Entry { kind, kind_at, value_at } => {
-                EventKind::Entry(Entry::new(raw, kind, kind_at, value_at, place))
-            }
-            Mark::Open { kind, kind_at, value_at } => {
-                EventKind::Open(Entry::new(raw, kind, kind_at, value_at, place))
-            }
-            Mark::Run { kind, part, count, left } => {
-                let walk = Walk::of(kind, part, left).with_base(place.base);
-                EventKind::Run(Run { walk, count, raw, offset })
-            }
-            Mark::Piece { kind, part, opens, ends, following, left } => {
-                let walk = Walk::of(kind, part, left).with_base(place.base);
+        let walk = Walk::of(kind, part, second).with_base(place.base);
+        match what {
+            What::Entry => EventKind::Entry(mark.entry(raw, place)),
+            What::Open => EventKind::Open(mark.entry(raw, place)),
+            What::Run => EventKind::Run(Run { walk, count: first, raw, offset }),
+            What::Piece => {
                 let head = opens.then(|| Cursor::new(raw).string_head().ok()).flatten();
-                EventKind::Piece(Piece { walk, head, ends, following, raw, offset })
+                EventKind::Piece(Piece { walk, head, ends: whole, following: first, raw, offset })
             }
-            Mark::Close => EventKind::Close,
-            Mark::Footer { computed } => {
-                let stored = Cursor::new(raw).u64_le().unwrap_or_default();
-                EventKind::Footer(Footer { stored, computed })
-            }
-            Mark::Header | Mark::Record | Mark::ModuleAux { .. } | Mark::Eof => {
+            What::Close => EventKind::Close,
+            What::Footer => EventKind::Footer(Footer {
+                stored: Cursor::new(raw).u64_le().unwrap_or_default(),
+                computed: whole.then_some(first),
+            }),
+            What::Header | What::Record | What::ModuleAux | What::Eof => {
                 // Framed by the same function before, so it reads again.
-                match (read_record(&mut Cursor::new(raw), offset), mark) {
-                    (Ok(EventKind::ModuleAux(aux)), Mark::ModuleAux { whole }) => {
-                        EventKind::ModuleAux(ModuleAux { whole, ..aux })
-                    }
-                    (Ok(kind), _) => kind,
-                    (Err(_), _) => EventKind::Eof,
+                match read_record(&mut Cursor::new(raw), offset) {
+                    Ok(EventKind::ModuleAux(aux)) => EventKind::ModuleAux(ModuleAux { whole, ..aux }),
+                    Ok(kind) => kind,
+                    Err(_) => EventKind::Eof,
                 }
             }
         }
@@ -421,7 +463,6 @@ impl SlotImport<'_> {
     /// First and last slot of each range.
     pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let mut c = Cursor::new(self.raw);
-        let _ = c.length();
         std::iter::from_fn(move || Some((c.length().ok()?, c.length().ok()?)))
     }
 }

@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::rdb::attribute::{MVCC, SLOT_INFO, slot_of};
 use crate::rdb::encoding::module::ModuleId;
 use crate::rdb::entry::Head;
-use crate::rdb::event::{EventKind, Mark, Place, read_record};
+use crate::rdb::event::{EventKind, Mark, Place, What, read_record};
 use crate::rdb::opcode::{Opcode, Token, token};
 use crate::rdb::string::{Str, StrBuf};
 use crate::rdb::template::TemplateSizes;
@@ -97,9 +97,9 @@ fn advance(
     let seen = view.left();
     view.take(walked as u64)?;
     let end = if one_part {
-        walk.run_part(&mut view, |_| Ok(()))
+        walk.run_part(&mut view, |_, _| Ok(()))
     } else {
-        walk.run(&mut view, |_| Ok(()))
+        walk.run(&mut view, |_, _| Ok(()))
     };
     let used = seen - view.left();
     match end {
@@ -167,7 +167,7 @@ impl Parser {
             return None;
         }
         self.base += used as u64;
-        Some((used, Mark::Entry { kind, kind_at, value_at }))
+        Some((used, Mark::key(What::Entry, kind, kind_at, value_at)))
     }
 
     /// One step of either path.
@@ -228,7 +228,7 @@ impl Parser {
             State::Footer => {
                 c.u64_le()?;
                 self.state = State::Done;
-                Ok((8, Mark::Footer { computed: None }))
+                Ok((8, Mark::footer(None)))
             }
             State::Big(run) => self.big(c, run, None),
             State::BigWaiting(run, walked) => self.big(c, run, Some(walked)),
@@ -255,7 +255,7 @@ impl Parser {
         }
         (self.header, self.lineage) = (header, header.lineage);
         self.state = State::Record;
-        Ok((9, Mark::Header))
+        Ok((9, Mark::of(What::Header)))
     }
 
     /// A record that is no key.
@@ -265,7 +265,7 @@ impl Parser {
             EventKind::Eof => {
                 let footer = self.header.has_footer();
                 self.state = if footer { State::Footer } else { State::Done };
-                return Ok((1, Mark::Eof));
+                return Ok((1, Mark::of(What::Eof)));
             }
             EventKind::SelectDb(db) => (self.db, self.slot) = (db, None),
             EventKind::SlotInfo { slot, .. } => self.slot = u16::try_from(slot).ok(),
@@ -276,7 +276,7 @@ impl Parser {
                 .map_err(|fault| before.bad(fault))?,
             _ => {}
         }
-        Ok((before.left() - c.left(), Mark::Record))
+        Ok((before.left() - c.left(), Mark::of(What::Record)))
     }
 
     /// Facts that change how the rest is read.
@@ -323,7 +323,10 @@ impl Parser {
         };
         self.state = match fits {
             Some(_) => State::Record,
-            None => State::Big(start),
+            None => {
+                self.items_base = start.base;
+                State::Big(start)
+            }
         };
         let mark = match lead {
             Lead::Key(Head { kind, kind_at, db, slot }) => {
@@ -332,19 +335,18 @@ impl Parser {
                 }
                 self.slot = slot.or(self.slot);
                 match fits {
-                    Some(_) => Mark::Entry { kind, kind_at, value_at },
+                    Some(_) => Mark::key(What::Entry, kind, kind_at, value_at),
                     None => {
                         self.open_key = key_of(whole, kind_at, value_at);
-                        Mark::Open { kind, kind_at, value_at }
+                        Mark::key(What::Open, kind, kind_at, value_at)
                     }
                 }
             }
             Lead::ModuleAux => {
                 self.open_key.clear();
-                Mark::ModuleAux { whole: fits.is_some() }
+                Mark::module_aux(fits.is_some())
             }
         };
-        self.items_base = start.base;
         Ok((items_at + fits.unwrap_or(0), mark))
     }
 
@@ -354,7 +356,7 @@ impl Parser {
         let Walk { kind, part, left, base, .. } = run;
         if part == Part::Done {
             self.state = State::Record;
-            return Ok((0, Mark::Close));
+            return Ok((0, Mark::of(What::Close)));
         }
         match advance(c, walked, run, self.limit, true)? {
             // Counters and names cannot be cut: such an item is held whole.
@@ -363,14 +365,14 @@ impl Parser {
                 next.next(&mut at)?;
                 self.state = State::Big(next);
                 let left = self.counted(kind, base, left);
-                Ok((c.left() - at.left(), Mark::Run { kind, part, count: 1, left }))
+                Ok((c.left() - at.left(), Mark::run(kind, part, 1, left)))
             }
             Halt::Full(next, 0) => self.giant(c, next, 0, 0),
             Halt::Full(next, used) => {
                 self.state = State::Big(next);
-                let count = if next.part == part { left - next.left } else { left };
+                let count = next.since(&run);
                 let left = self.counted(kind, base, left);
-                Ok((used, Mark::Run { kind, part, count, left }))
+                Ok((used, Mark::run(kind, part, count, left)))
             }
             Halt::Wait(next, used, n) => {
                 self.state = State::BigWaiting(run, (next, used));
@@ -432,7 +434,7 @@ impl Parser {
             State::Giant { run, atom: next, raw: following }
         };
         let left = self.counted(kind, base, items);
-        Ok((total - c.left(), Mark::Piece { kind, part, opens, ends, following, left }))
+        Ok((total - c.left(), Mark::piece(kind, part, opens, ends, following, left)))
     }
 
     /// What was being read, for a message about its end.

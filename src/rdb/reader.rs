@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
-use crate::rdb::event::{Event, Mark};
+use crate::rdb::event::{Event, Mark, What};
 use crate::rdb::parser::{Parser, Step};
 use crate::wire::crc64::Crc64;
 use crate::wire::cursor::{Cursor, part};
@@ -130,9 +130,9 @@ impl<'a> SliceReader<'a> {
         let Step::Got { used, mut mark } = self.parser.slow(window, true)? else {
             return Err(Error::at(Fault::Internal, offset));
         };
-        if let Mark::Footer { computed } = &mut mark {
+        if mark.what == What::Footer {
             self.feed();
-            *computed = self.sum.settle(window, offset)?;
+            mark = Mark::footer(self.sum.settle(window, offset)?);
         }
         self.done = self.parser.is_done();
         Ok((used, mark))

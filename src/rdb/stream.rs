@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::rdb::event::{Event, Mark};
+use crate::rdb::event::{Event, Mark, What};
 use crate::rdb::parser::{Parser, Step};
 use crate::rdb::reader::{ChecksumMode, Sum};
 use crate::wire::cursor::part;
@@ -115,10 +115,10 @@ impl<R: Read> StreamReader<R> {
             }
         };
         self.done = self.parser.is_done();
-        if let Mark::Footer { computed } = &mut mark {
+        if mark.what == What::Footer {
             self.sum.feed(part(&self.buf, 0, self.start));
             let footer = part(&self.buf, self.start, self.end);
-            *computed = self.sum.settle(footer, offset)?;
+            mark = Mark::footer(self.sum.settle(footer, offset)?);
         }
         Ok((used, mark))
     }
@@ -127,15 +127,16 @@ impl<R: Read> StreamReader<R> {
     #[cold]
     #[inline(never)]
     fn fill(&mut self, need: u64) -> Result<()> {
+        let fresh = self.start == 0;
         self.sum.feed(part(&self.buf, 0, self.start));
         self.buf.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         if self.end == self.buf.len() {
-            // To the atom's need, at least by half lest small needs crawl, and never by more than
-            // what has really arrived.
-            let half = (self.buf.len() / 2).max(64);
+            // By what the atom needs, by half where that has been too little before, and never by
+            // more than what has really arrived.
+            let least = if fresh { self.buf.len() / 2 } else { 1 };
             let need = usize::try_from(need).unwrap_or(usize::MAX);
-            let more = need.clamp(half, self.buf.len().max(64));
+            let more = need.max(least).min(self.buf.len().max(64));
             self.buf.resize(self.end + more, 0);
         }
         loop {

@@ -105,6 +105,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// How many items it says that it begins with: a hint, not to be believed for memory.
+    pub(crate) fn declared(&self) -> u64 {
+        match crate::rdb::walk::single(self.kind) {
+            // An entry of a packed blob takes some bytes; how many entries only the blob knows.
+            Some(_) => self.bytes.len() as u64 / 8,
+            None => self.items().map_or(0, |items| items.declared()),
+        }
+    }
+
     /// The smallest field expiry that the hash claims (types 24 and 25), in ms: may be stale.
     #[must_use]
     pub fn min_expire(&self) -> Option<u64> {
@@ -176,6 +185,43 @@ impl<'a> Items<'a> {
     #[must_use]
     pub fn declared(&self) -> u64 {
         self.walk.left
+    }
+
+    /// Shows each item, a row of equal ones in one tight loop.
+    #[inline(always)]
+    pub(crate) fn each(
+        mut self,
+        mut see: impl FnMut(Located<'a>) -> Result<()>,
+    ) -> Result<()> {
+        let Items { mut walk, mut c, end } = self;
+        let kind = walk.kind;
+        let mut failed = None;
+        while !c.is_empty() {
+            let row = walk.run_part(&mut c, |item, after| {
+                let located = Located { item, kind, end: end - after.left() as u64 };
+                see(located).map_err(|error| {
+                    failed = Some(error);
+                    Stop::Bad(Fault::Internal, 0)
+                })
+            });
+            match (row, failed.take()) {
+                (_, Some(error)) => return Err(error),
+                // A run ends with its window, in the midst of its row.
+                (Err(Stop::Short(_)), None) if c.is_empty() => return Ok(()),
+                (Err(stop), None) => {
+                    (self.walk, self.c) = (walk, c);
+                    return Err(self.fail(stop));
+                }
+                (Ok(()), None) => {}
+            }
+            if walk.left == 0 {
+                walk.turn();
+            }
+            if walk.part == Part::Done && !c.is_empty() {
+                return Err(self.fail(c.bad(Fault::Internal)));
+            }
+        }
+        Ok(())
     }
 
     #[cold]

@@ -131,6 +131,13 @@ impl ValueType {
         }
     }
 
+    /// Whether the value is one packed blob.
+    #[must_use]
+    pub fn is_packed(self) -> bool {
+        self != ValueType::String && crate::rdb::walk::single(self).is_some()
+            || self == ValueType::HashListpackEx
+    }
+
     /// Whether its fields can have expiries of their own.
     #[must_use]
     pub fn has_field_expiries(self) -> bool {

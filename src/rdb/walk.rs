@@ -102,7 +102,7 @@ pub(crate) struct Walk {
     /// identity.
     pub(crate) base: u64,
     groups: u64,
-    /// Consumers of the group, later producers of the stream.
+    /// Consumers of the group, later producers of the stream; what a module value left at its end.
     members: u64,
 }
 
@@ -378,7 +378,7 @@ impl Walk {
     pub(crate) fn run<'a>(
         &mut self,
         c: &mut Cursor<'a>,
-        mut see: impl FnMut(Item<'a>) -> Res<()>,
+        mut see: impl FnMut(Item<'a>, &Cursor<'a>) -> Res<()>,
     ) -> Res<()> {
         loop {
             self.run_part(c, &mut see)?;
@@ -396,17 +396,17 @@ impl Walk {
     pub(crate) fn run_part<'a>(
         &mut self,
         c: &mut Cursor<'a>,
-        mut see: impl FnMut(Item<'a>) -> Res<()>,
+        mut see: impl FnMut(Item<'a>, &Cursor<'a>) -> Res<()>,
     ) -> Res<()> {
         let (kind, base) = (self.kind, self.base);
         macro_rules! loops {
             ($($part:ident)*) => {
                 match self.part {
                     $(Part::$part => {
-                        each(&mut self.left, c, |c| see(read(Part::$part, kind, base, c)?))
+                        each(&mut self.left, c, |c| see(read(Part::$part, kind, base, c)?, c))
                     })*
                     _ => match self.next(c)? {
-                        Some(item) => see(item),
+                        Some(item) => see(item, c),
                         None => Ok(()),
                     },
                 }
@@ -473,10 +473,20 @@ impl Walk {
                 self.members = self.members.saturating_sub(1);
                 (self.part, self.left) = (Part::Remembered, entries);
             }
-            Item::Module(ModuleOp::End) => self.left = 0,
+            Item::Module(ModuleOp::End) => (self.members, self.left) = (self.left, 0),
             Item::Cron { keys, .. } => (self.part, self.left) = (Part::CronKeys, keys),
             Item::CronArguments(n) => (self.part, self.left) = (Part::CronArguments, n),
             _ => {}
+        }
+    }
+
+    /// How many items were passed since `before`, of the part it was in.
+    pub(crate) fn since(&self, before: &Walk) -> u64 {
+        match before.part {
+            part if part != self.part => before.left,
+            // Their number shows only at the end.
+            Part::Module if self.left == 0 => before.left - self.members,
+            _ => before.left - self.left,
         }
     }
 
@@ -527,7 +537,7 @@ pub(crate) fn pass(kind: ValueType, c: &mut Cursor<'_>, sizes: &TemplateSizes) -
         c.string()?;
         return Ok(());
     }
-    Walk::start(kind, c, Some(sizes))?.run(c, |_| Ok(()))
+    Walk::start(kind, c, Some(sizes))?.run(c, |_, _| Ok(()))
 }
 
 /// How many entries the listpack in the next string has.

@@ -3,14 +3,9 @@
 //! RDB keeps many numbers as text, and keeps many texts as numbers: an integer string is stored as
 //! one to four binary bytes, the scores of old sorted sets are ASCII. Going from one to the other
 //! must give the very bytes the server would give, so the rules here are the servers', not Rust's.
-//!
-//! ```
-//! use redkeep::wire::number;
-//! assert_eq!(number::Digits::new().format(-42), b"-42");
-//! assert_eq!(number::parse_integer(b"007"), None); // stays text: printed back it would be "7"
-//! ```
 
 use std::io::Write;
+use std::num::FpCategory;
 
 use super::cursor::part;
 
@@ -49,11 +44,9 @@ impl Digits {
             }
         }
         let text = self.pairs.as_flattened_mut();
-        if n < 0
-            && let Some(sign) = at.checked_sub(1).and_then(|before| text.get_mut(before))
-        {
-            *sign = b'-';
+        if n < 0 {
             at -= 1;
+            text.get_mut(at).into_iter().for_each(|sign| *sign = b'-');
         }
         text.get(at..).unwrap_or_default()
     }
@@ -74,10 +67,8 @@ impl Digits {
 #[inline]
 #[must_use]
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
+    let negative = text.first() == Some(&b'-');
+    let ([b'-', digits @ ..] | digits) = text;
     match digits {
         [b'0'] => return (!negative).then_some(0),
         // Nineteen digits cannot overflow the sum below, and twenty do not fit.
@@ -106,7 +97,39 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
 /// ```
 #[must_use]
 pub fn parse_double(text: &[u8]) -> Option<f64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    short_decimal(text).or_else(|| std::str::from_utf8(text).ok()?.parse().ok())
+}
+
+/// What nearly all scores are: at most 15 digits with a point among them. Both the digits and the
+/// power of ten are then exact doubles, so one division rounds correctly.
+#[inline]
+fn short_decimal(text: &[u8]) -> Option<f64> {
+    const TENS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > 16 {
+        return None;
+    }
+    let (mut value, mut point, mut count) = (0u64, None, 0usize);
+    for &byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10 + u64::from(byte - b'0');
+                count += 1;
+            }
+            b'.' if point.is_none() => point = Some(count),
+            _ => return None,
+        }
+    }
+    if !(1..=15).contains(&count) {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss)] // below 10^15: exact
+    let value = value as f64 / TENS.get(count - point.unwrap_or(count))?;
+    Some(if negative { -value } else { value })
 }
 
 /// Reads the double a text begins with, as C's `sscanf("%lg")` does.
@@ -123,32 +146,28 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
 /// ```
 #[must_use]
 pub fn parse_double_prefix(text: &[u8]) -> Option<f64> {
+    if let Some(value) = short_decimal(text) {
+        return Some(value);
+    }
     let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
     let text = text.get(blanks..)?;
-    let (negative, text) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
+    let negative = text.first() == Some(&b'-');
+    let ([b'+' | b'-', text @ ..] | text) = text;
     let size = match text {
         [b'n' | b'N', b'a' | b'A', b'n' | b'N', ..] => f64::NAN,
-        [b'i' | b'I', ..] => infinity(text)?,
+        [b'i' | b'I', ..] => {
+            // A scanner takes one byte back at most: never from "infi" to "inf".
+            let pairs = text.iter().zip(b"infinity");
+            let same = pairs.take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
+            matches!(same, 3 | 8).then_some(f64::INFINITY)?
+        }
         [b'0', b'x' | b'X', rest @ ..] => hexadecimal(rest)?,
-        _ => decimal(text)?,
+        _ => {
+            let (mantissa, rest) = mantissa(text, 10)?;
+            parse_double(part(text, 0, mantissa.len() + exponent(rest, b'e').len()))?
+        }
     };
     Some(if negative { -size } else { size })
-}
-
-/// `inf` or `infinity`: a scanner takes one byte back at most, so it cannot return to the `inf` of
-/// a word that stops in between.
-fn infinity(text: &[u8]) -> Option<f64> {
-    let same = text.iter().zip(b"infinity").take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
-    matches!(same, 3 | 8).then_some(f64::INFINITY)
-}
-
-fn decimal(text: &[u8]) -> Option<f64> {
-    let (mantissa, rest) = mantissa(text, 10)?;
-    parse_double(text.get(..mantissa.len() + exponent(rest, b'e').len())?)
 }
 
 /// What follows `0x`; nothing is an error, and a lone point makes 0 (glibc).
@@ -203,11 +222,11 @@ fn exponent(text: &[u8], mark: u8) -> &[u8] {
     part(text, 0, text.len() - digits.len() + n)
 }
 
-/// Prints a double as Redis since 7.2 and every Valkey print a score.
+/// Prints a double as servers since Redis 7.2 do, every Valkey included, in replies and listpacks.
 ///
-/// Their text reads back as the same double but is not always the shortest, and goes over to
-/// exponents early: `0.1`, `3`, `1e+8`, `1.7e+12`, `-0`, `inf`. Older servers print
-/// [`write_double_17`].
+/// Whole numbers up to 2^62 are printed in full. For others the text reads back as the same double
+/// but is not always the shortest: `0.1`, `1.5e+5`, `1e+100`, `-0`, `inf`. Older servers print
+/// [`write_double_17`]; `DEBUG DIGEST` has [`write_double_digest`].
 ///
 /// ```
 /// let mut text = Vec::new();
@@ -215,14 +234,36 @@ fn exponent(text: &[u8], mark: u8) -> &[u8] {
 /// assert_eq!(text, b"0.1");
 /// ```
 pub fn write_double(value: f64, out: &mut Vec<u8>) {
+    let (f, e) = parts(value.abs().to_bits());
+    let whole = match e {
+        -52..=0 if f.trailing_zeros() >= e.unsigned_abs() => f >> e.unsigned_abs(),
+        1..=10 => f << e,
+        _ => u64::MAX,
+    };
+    if whole > 1 << 62 {
+        return write_double_digest(value, out);
+    }
+    let sign = if value < 0.0 { -1 } else { 1 };
+    out.extend_from_slice(Digits::new().format(whole.cast_signed() * sign));
+}
+
+/// Prints a double as servers since Redis 7.2 do inside: for `DEBUG DIGEST` and in a rewritten AOF.
+///
+/// Unlike [`write_double`] it has no rule for whole numbers, so that they go over to exponents.
+///
+/// ```
+/// let mut text = Vec::new();
+/// redkeep::wire::number::write_double_digest(1e8, &mut text);
+/// assert_eq!(text, b"1e+8");
+/// ```
+pub fn write_double_digest(value: f64, out: &mut Vec<u8>) {
     let Some(bits) = finite_part(value, out) else { return };
     let (decimal, power) = grisu2(bits);
     let mut text = Digits::new();
     let text = text.format(decimal.cast_signed());
     let n = i32::try_from(text.len()).unwrap_or_default();
     let exponent = power + n - 1;
-    let plain = if power >= 0 { exponent.abs() < n + 7 } else { power > -7 || exponent.abs() < 4 };
-    if plain {
+    if power >= 0 && exponent < n + 7 || power < 0 && (power > -7 || exponent.abs() < 4) {
         write_plain(text, power + n, out);
     } else {
         write_scientific(text, exponent, 1, out);
@@ -256,43 +297,31 @@ pub fn write_double_17(value: f64, out: &mut Vec<u8>) {
 
 /// Prints the sign and whatever has no digits; returns the bits of the absolute value otherwise.
 fn finite_part(value: f64, out: &mut Vec<u8>) -> Option<u64> {
-    if value.is_nan() {
-        out.extend_from_slice(b"nan");
-        return None;
-    }
-    if value.is_sign_negative() {
+    if value.is_sign_negative() && !value.is_nan() {
         out.push(b'-');
     }
-    if value == 0.0 {
-        out.push(b'0');
-    } else if value.is_infinite() {
-        out.extend_from_slice(b"inf");
-    } else {
-        return Some(value.abs().to_bits());
-    }
+    out.extend_from_slice(match value.classify() {
+        FpCategory::Nan => b"nan",
+        FpCategory::Infinite => b"inf",
+        FpCategory::Zero => b"0",
+        _ => return Some(value.abs().to_bits()),
+    });
     None
 }
 
 /// `digits` with a point before the digit number `point`, and with the zeros that takes.
 fn write_plain(digits: &[u8], point: i32, out: &mut Vec<u8>) {
-    match usize::try_from(point) {
-        Ok(point @ 1..) => match digits.split_at_checked(point) {
-            Some((whole, [])) => out.extend_from_slice(whole),
-            Some((whole, part)) => {
-                out.extend_from_slice(whole);
-                out.push(b'.');
-                out.extend_from_slice(part);
-            }
-            None => {
-                out.extend_from_slice(digits);
-                out.extend(std::iter::repeat_n(b'0', point - digits.len()));
-            }
-        },
-        _ => {
-            out.extend_from_slice(b"0.");
-            out.extend((point..0).map(|_| b'0'));
-            out.extend_from_slice(digits);
-        }
+    let Ok(point @ 1..) = usize::try_from(point) else {
+        out.extend_from_slice(b"0.");
+        out.extend((point..0).map(|_| b'0'));
+        return out.extend_from_slice(digits);
+    };
+    let (whole, behind) = digits.split_at_checked(point).unwrap_or((digits, &[]));
+    out.extend_from_slice(whole);
+    out.extend(std::iter::repeat_n(b'0', point - whole.len()));
+    if !behind.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(behind);
     }
 }
 
@@ -306,28 +335,34 @@ fn write_scientific(digits: &[u8], exponent: i32, width: usize, out: &mut Vec<u8
     out.extend_from_slice(text);
 }
 
+/// `(f, e)` of a positive double `f * 2^e`.
+fn parts(bits: u64) -> (u64, i32) {
+    let fraction = bits & ((1 << 52) - 1);
+    match i32::try_from(bits >> 52).unwrap_or_default() {
+        0 => (fraction, -1074),
+        biased => (fraction | 1 << 52, biased - 1075),
+    }
+}
+
 /// A positive number as `digits * 10^power`, by Grisu2 with the servers' table and rounding.
 ///
 /// Grisu2 misses the shortest text about once in a hundred, and servers print what it gives: so
 /// the arithmetic is theirs (Redis 7.2 to 8, Valkey 8 and 9), step for step.
 fn grisu2(bits: u64) -> (u64, i32) {
-    const HIDDEN: u64 = 1 << 52;
-    let fraction = bits & (HIDDEN - 1);
-    let (f, e) = match i32::try_from(bits >> 52).unwrap_or_default() {
-        0 => (fraction, -1074),
-        biased => (fraction | HIDDEN, biased - 1075),
-    };
+    let (f, e) = parts(bits);
     let shift = f.leading_zeros();
     let value = f << shift;
     let upper = (2 * f + 1) << (shift - 1);
-    let lower = if f == HIDDEN { (4 * f - 1) << (shift - 2) } else { (2 * f - 1) << (shift - 1) };
-    let exponent = e - shift.cast_signed();
-    let (power, scale_exponent) = power_for(exponent);
-    let scale = usize::try_from((power + 348) / 8).ok().and_then(|i| POWERS.get(i)).copied();
-    let scale = scale.unwrap_or_default();
+    let lower = if f == 1 << 52 { (4 * f - 1) << (shift - 2) } else { (2 * f - 1) << (shift - 1) };
+    let e = e - shift.cast_signed();
+    // The smallest power that leaves at most 60 bits behind the point, for every exponent of a
+    // double: 9864 / 2^18 is an eighth of the logarithm of 2.
+    let i = (11_063_700 - 9_864 * e) >> 18;
+    let scale = usize::try_from(i).ok().and_then(|i| POWERS.get(i)).copied().unwrap_or_default();
+    let power = 8 * i - 348;
+    let fraction_bits = (e + ((power * 1_741_647) >> 19) + 1).unsigned_abs();
     let value = times(value, scale);
     let (lower, upper) = (times(lower, scale) + 1, times(upper, scale) - 1);
-    let fraction_bits = (exponent + scale_exponent + 64).unsigned_abs();
     let one = 1u64 << fraction_bits;
 
     let (mut delta, above) = (upper - lower, upper - value);
@@ -346,9 +381,7 @@ fn grisu2(bits: u64) -> (u64, i32) {
     }
     let mut unit = 1u64;
     loop {
-        part = part.wrapping_mul(10);
-        delta = delta.wrapping_mul(10);
-        unit = unit.wrapping_mul(10);
+        [part, delta, unit] = [part, delta, unit].map(|n| n.wrapping_mul(10));
         digits = digits.wrapping_mul(10).wrapping_add(part >> fraction_bits);
         part &= one - 1;
         if part < delta {
@@ -374,16 +407,7 @@ fn steps_down(mut rest: u64, delta: u64, step: u64, above: u64) -> u64 {
 
 /// The upper half of a product, rounded.
 fn times(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b) + (1 << 63);
-    u64::try_from(product >> 64).unwrap_or(u64::MAX)
-}
-
-/// `(k, x)` of the power of ten, about `POWERS[(k + 348) / 8] * 2^x`, that leaves 32 to 60 bits
-/// behind the point of a 64-bit number with this exponent; of two that do, the smaller.
-fn power_for(exponent: i32) -> (i32, i32) {
-    // Holds for every exponent of a double: 9864 / 2^18 is an eighth of the logarithm of 2.
-    let k = 8 * ((11_063_700 - 9_864 * exponent) >> 18) - 348;
-    (k, ((k * 1_741_647) >> 19) - 63)
+    u64::try_from((u128::from(a) * u128::from(b) + (1 << 63)) >> 64).unwrap_or(u64::MAX)
 }
 
 /// 10^k in 64 bits, rounded, for k = -348, -340 to 340.
@@ -418,16 +442,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// As servers since 7.2 print it, and as those before.
-    fn printed(value: f64) -> [String; 2] {
-        let (mut new, mut old) = (Vec::new(), Vec::new());
-        write_double(value, &mut new);
-        write_double_17(value, &mut old);
-        [new, old].map(|text| String::from_utf8(text).unwrap())
+    fn printed(value: f64) -> [String; 3] {
+        [write_double, write_double_digest, write_double_17].map(|write| {
+            let mut text = Vec::new();
+            write(value, &mut text);
+            String::from_utf8(text).unwrap()
+        })
     }
 
     #[test]
-    fn integers_of_every_length_are_printed_like_rust_prints_them() {
+    fn integers_of_every_length_are_printed_as_rust_does_and_read_again() {
         let mut digits = Digits::new();
         for shift in 0..64 {
             for n in [i64::MIN >> shift, i64::MAX >> shift, 10i64.pow(shift % 19)] {
@@ -437,41 +461,60 @@ mod tests {
                 }
             }
         }
+        for text in ["9223372036854775808", "-9223372036854775809", "10000000000000000000"] {
+            assert_eq!(parse_integer(text.as_bytes()), None);
+        }
     }
 
     #[test]
-    fn only_the_canonical_form_is_an_integer() {
-        let not = "|-|+1|-0|00|007|-01| 1|1 |1.0|1e3|0x1|--1|9223372036854775808|\
-                   -9223372036854775809|10000000000000000000|99999999999999999999";
-        for text in not.split('|') {
-            assert_eq!(parse_integer(text.as_bytes()), None, "{text}");
+    fn the_short_way_to_a_double_gives_what_the_long_one_gives() {
+        for text in ["0", "-0", "1.", ".5", "-12.25", "0.1", "123456789012345", "9.99999999999999"]
+        {
+            let long: f64 = text.parse().unwrap();
+            let short = short_decimal(text.as_bytes()).unwrap();
+            assert_eq!(short.to_bits(), long.to_bits(), "{text}");
+        }
+        for text in ["", "-", ".", "1e5", "1..2", "+1", "1234567890123456", "inf"] {
+            assert_eq!(short_decimal(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn short_decimals_round_correctly(value in any::<i64>(), scale in 0usize..15) {
+            let digits = format!("{:015}", value.unsigned_abs() % 1_000_000_000_000_000);
+            let (whole, part) = digits.split_at(15 - scale);
+            let text = format!("{}{whole}.{part}", if value < 0 { "-" } else { "" });
+            let long: f64 = text.parse().unwrap();
+            prop_assert_eq!(short_decimal(text.as_bytes()).unwrap().to_bits(), long.to_bits());
         }
     }
 
     #[test]
     fn scores_are_printed_as_each_server_prints_them() {
-        let table = "0 0 0 | -0 -0 -0 | 3 3 3 | -17 -17 -17 | inf inf inf | -inf -inf -inf
-            nan nan nan | -nan nan nan | 0.1 0.1 0.10000000000000001 | 2.5 2.5 2.5
-            1e-6 0.000001 9.9999999999999995e-07 | 1e-7 1e-7 9.9999999999999995e-08
-            1e7 10000000 10000000 | 1e8 1e+8 100000000 | 1.7e12 1.7e+12 1700000000000
-            3377699720527872 3377699720527872 3377699720527872 | 1e17 1e+17 1e+17
-            178580.96347620327 1.7858096347620327e+5 178580.96347620327 | 1e22 1e+22 1e+22
-            1e23 99999999999999990000000 9.9999999999999992e+22
-            937405166487792700 937405166487792600 9.3740516648779264e+17
-            1.7976931348623157e308 1.7976931348623157e+308 1.7976931348623157e+308
-            5e-324 5e-324 4.9406564584124654e-324
-            1125899906842624.25 1125899906842624.3 1125899906842624.2
-            1125899906842624.75 1125899906842624.8 1125899906842624.8";
+        // The value, then as replies and digests show it, then as before 7.2.
+        let table = "0 0 0 0 | -0 -0 -0 -0 | 3 3 3 3 | -17 -17 -17 -17 | 2.5 2.5 2.5 2.5
+            inf inf inf inf | -inf -inf -inf -inf | nan nan nan nan | -nan nan nan nan
+            0.1 0.1 0.1 0.10000000000000001 | 1e-7 1e-7 1e-7 9.9999999999999995e-08
+            1e-6 0.000001 0.000001 9.9999999999999995e-07 | 1e7 10000000 10000000 10000000
+            1e8 100000000 1e+8 100000000 | -1.7e12 -1700000000000 -1.7e+12 -1700000000000
+            3377699720527872 3377699720527872 3377699720527872 3377699720527872
+            178580.96347620327 1.7858096347620327e+5 1.7858096347620327e+5 178580.96347620327
+            1125899906842624.25 1125899906842624.3 1125899906842624.3 1125899906842624.2
+            1e17 100000000000000000 1e+17 1e+17 | 1e22 1e+22 1e+22 1e+22
+            4611686018427387904 4611686018427387904 4611686018427388000 4.6116860184273879e+18
+            4611686018427388928 4611686018427389000 4611686018427389000 4.6116860184273889e+18
+            1e23 99999999999999990000000 99999999999999990000000 9.9999999999999992e+22
+            1e300 1e+300 1e+300 1.0000000000000001e+300
+            5e-324 5e-324 5e-324 4.9406564584124654e-324";
         for row in table.split(['|', '\n']) {
-            let [value, new, old] = row.split_whitespace().collect::<Vec<_>>()[..] else {
-                panic!("{row}")
-            };
-            assert_eq!(printed(value.parse().unwrap()), [new, old]);
+            let cells: Vec<_> = row.split_whitespace().collect();
+            assert_eq!(printed(cells[0].parse().unwrap()), cells[1..]);
         }
     }
 
     #[test]
-    fn a_prefix_is_read_as_a_scanner_reads_it() {
+    fn a_prefix_is_read_as_a_scanner_reads_it_and_a_strict_double_as_a_whole() {
         let all = |value: f64, texts: &[&str]| {
             for text in texts {
                 assert_eq!(parse_double_prefix(text.as_bytes()), Some(value), "{text}");
@@ -488,36 +531,10 @@ mod tests {
         assert!(parse_double_prefix(b"-nan(7)").is_some_and(f64::is_nan));
         for text in ["", " ", "-", ".", "e5", "x", "0x", "0xp1", "infi", "infinit", "na", "\0 1"] {
             assert_eq!(parse_double_prefix(text.as_bytes()), None, "{text}");
+            assert_eq!(parse_double(text.as_bytes()), None, "{text}");
         }
-    }
-
-    #[test]
-    fn a_strict_double_takes_the_whole_text_or_nothing() {
-        let bits = |text: &str| parse_double(text.as_bytes()).map(f64::to_bits);
-        assert_eq!(bits("-0"), Some((-0.0f64).to_bits()));
-        assert_eq!(bits("-INFINITY"), Some(f64::NEG_INFINITY.to_bits()));
-        assert!(parse_double(b"NaN").is_some_and(f64::is_nan));
-        for text in ["", " 1", "1 ", "1x", "0x10", "1e", ".", "infi", "1\0"] {
-            assert_eq!(bits(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_smallest_power_that_fits_is_taken_for_every_exponent() {
-        for exponent in -1137..=960 {
-            let (k, x) = power_for(exponent);
-            assert!((-60..=-32).contains(&(exponent + x + 64)));
-            assert!(exponent + (((k - 8) * 1_741_647) >> 19) + 1 < -60);
-        }
-    }
-
-    #[test]
-    fn each_power_in_the_table_is_the_one_before_times_ten_to_the_eighth() {
-        assert_eq!(POWERS[44], 10_000 << 50);
-        for pair in POWERS.windows(2) {
-            let product = u128::from(pair[0]) * 100_000_000;
-            let shift = 64 - product.leading_zeros();
-            assert!(u128::from(pair[1]).abs_diff(product >> shift) <= 2, "{:#x}", pair[1]);
+        for text in ["1x", "1e", " 1", "1 ", "1\0", "0x10", "infant"] {
+            assert_eq!(parse_double(text.as_bytes()), None, "{text}");
         }
     }
 
@@ -525,15 +542,14 @@ mod tests {
         #[test]
         fn what_is_printed_reads_back_as_the_same_double(bits: u64) {
             let value = f64::from_bits(bits);
-            prop_assume!(!value.is_nan());
-            for text in printed(value) {
+            for text in printed(value).iter().filter(|_| !value.is_nan()) {
                 prop_assert_eq!(parse_double(text.as_bytes()).map(f64::to_bits), Some(bits));
                 prop_assert_eq!(parse_double_prefix(text.as_bytes()).map(f64::to_bits), Some(bits));
             }
         }
 
         #[test]
-        fn an_integer_is_canonical_exactly_when_it_prints_back(text in "-?[0-9]{0,20}") {
+        fn an_integer_is_canonical_exactly_when_it_prints_back(text in "[-+ ]?[0-9]{0,20}[.e ]?") {
             let rust = text.parse::<i64>().ok().filter(|n| n.to_string() == text);
             prop_assert_eq!(parse_integer(text.as_bytes()), rust);
         }

@@ -40,7 +40,7 @@ pub fn check_slice(input: &[u8], options: &CheckOptions) -> Report {
     let mut reader = SliceReader::windowed(input, &options.limits).checksum(ChecksumMode::Report);
     for event in reader.by_ref() {
         match event {
-            Ok(event) => check.event(&event),
+            Ok(event) => check.event(event),
             Err(error) => check.damage(&error),
         }
     }
@@ -48,7 +48,7 @@ pub fn check_slice(input: &[u8], options: &CheckOptions) -> Report {
     check.bytes(read, (input.len() as u64).saturating_sub(read));
     if let Some(repeated) = check.repeated_keys() {
         let mut search = Repeats::new(repeated);
-        let events = SliceReader::new(input).checksum(ChecksumMode::Skip);
+        let events = SliceReader::windowed(input, &options.limits).checksum(ChecksumMode::Skip);
         for event in events.map_while(Result::ok) {
             search.event(&event, &mut check);
         }
@@ -203,7 +203,7 @@ impl<'o> Checker<'o> {
             StreamReader::with_limits(source, &self.options.limits).checksum(ChecksumMode::Report);
         loop {
             match reader.next() {
-                Ok(Some(event)) => self.event(&event),
+                Ok(Some(event)) => self.event(event),
                 Ok(None) => break,
                 Err(error) if error.is_io() => return Err(error),
                 Err(error) => self.damage(&error),
@@ -216,24 +216,32 @@ impl<'o> Checker<'o> {
         Ok(())
     }
 
-    #[inline]
-    fn event(&mut self, event: &Event<'_>) {
-        match event.kind() {
-            EventKind::Entry(entry) => {
-                self.key(&entry);
-                if self.options.level > Level::Framing {
-                    self.whole_value(&entry);
+    // Inlined and by value, all of it that a small key takes: an event handed on by reference is
+    // written to memory and read back, and waiting for that costs more than all the rest.
+    #[inline(always)]
+    fn event(&mut self, event: Event<'_>) {
+        let Some(entry) = event.entry() else { return self.rare_event(event) };
+        self.key(entry);
+        if self.options.level == Level::Framing {
+            return;
+        }
+        match entry.value().text() {
+            // Bytes are bytes: only inflating can fail.
+            Some(text) => {
+                self.report.elements += 1;
+                if text.is_compressed() {
+                    self.whole_value(entry);
                 }
             }
-            _ => self.rare_event(event),
+            None => self.whole_value(entry),
         }
     }
 
     #[inline(never)]
-    fn rare_event(&mut self, event: &Event<'_>) {
+    fn rare_event(&mut self, event: Event<'_>) {
         match event.kind() {
             EventKind::Open(entry) => {
-                self.key(&entry);
+                self.key(entry);
                 self.open = Some(OpenKey {
                     db: entry.db(),
                     offset: entry.offset(),
@@ -296,8 +304,8 @@ impl<'o> Checker<'o> {
         }
     }
 
-    #[inline]
-    fn key(&mut self, entry: &Entry<'_>) {
+    #[inline(always)]
+    fn key(&mut self, entry: Entry<'_>) {
         if entry.db() != self.db.db {
             self.switch_db(entry.db());
         }
@@ -314,7 +322,7 @@ impl<'o> Checker<'o> {
             self.db.expiring += 1;
             self.db.expired += u64::from(self.options.now.is_some_and(|now| at < now));
         }
-        if let Some(module) = entry.value().module() {
+        if kind == ValueType::Module2 && let Some(module) = entry.value().module() {
             self.modules.entry(module).or_default().0 += 1;
         }
         match entry.key().unpack(&mut self.buf) {
@@ -337,21 +345,24 @@ impl<'o> Checker<'o> {
         self.db = self.dbs.remove(&db).unwrap_or(DbCounts { db, ..DbCounts::default() });
     }
 
-    #[inline]
-    fn whole_value(&mut self, entry: &Entry<'_>) {
-        let kind = entry.value_type();
-        let items = match entry.value().items() {
-            Ok(items) => items,
-            Err(error) => return self.damage_in(entry, error),
-        };
-        self.value.begin(kind, items.declared());
-        for item in items {
-            if let Err(error) = item.and_then(|item| self.value.item(item, &mut self.decoder)) {
-                self.damage_in(entry, error);
-                return;
-            }
+    #[inline(never)]
+    fn whole_value(&mut self, entry: Entry<'_>) {
+        let value = entry.value();
+        if self.options.level < Level::Elements && value.value_type() == ValueType::String {
+            return;
         }
-        self.report.elements += self.value.end();
+        self.value.begin(entry.value_type(), value.declared());
+        let outcome = match self.options.level {
+            Level::Structure => {
+                value.items().and_then(|items| self.value.structure(items, &mut self.decoder))
+            }
+            _ => self.decoder.visit_value(value, &mut self.value),
+        };
+        if let Err(error) = outcome {
+            return self.damage_in(entry, error);
+        }
+        let elements = self.value.end();
+        self.report.elements += elements - u64::from(value.value_type() == ValueType::String);
         if !self.value.flaws.is_empty() {
             self.flaws(|| (entry.db(), entry.offset(), entry.key_for_message()));
         }
@@ -359,18 +370,17 @@ impl<'o> Checker<'o> {
 
     /// Items of a value that is open, or of module data.
     fn items(&mut self, items: Items<'_>) {
-        if self.options.level == Level::Framing {
-            return;
-        }
-        for item in items {
-            if let Err(error) = item.and_then(|item| self.value.item(item, &mut self.decoder)) {
-                let error = match &self.open {
-                    Some(open) => error.in_key(open.db, &open.key),
-                    None => error,
-                };
-                self.damage(&error);
-                return;
-            }
+        let outcome = match self.options.level {
+            Level::Framing => Ok(()),
+            Level::Structure => self.value.structure(items, &mut self.decoder),
+            _ => self.decoder.visit_items(items, &mut self.value),
+        };
+        if let Err(error) = outcome {
+            let error = match &self.open {
+                Some(open) => error.in_key(open.db, &open.key),
+                None => error,
+            };
+            self.damage(&error);
         }
     }
 
@@ -463,7 +473,7 @@ impl<'o> Checker<'o> {
     }
 
     #[cold]
-    fn damage_in(&mut self, entry: &Entry<'_>, error: Error) {
+    fn damage_in(&mut self, entry: Entry<'_>, error: Error) {
         let error = error.or_at(entry.offset()).in_key(entry.db(), &entry.key_for_message());
         self.damage(&error);
     }

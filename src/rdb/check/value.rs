@@ -1,6 +1,6 @@
 //! One value's rules: structure, elements, and what servers rely on without looking.
 
-use crate::error::{Error, Fault, Result};
+use crate::error::Result;
 use crate::rdb::check::distinct::Distinct;
 use crate::rdb::check::report::Level;
 use crate::rdb::check::stream::StreamCheck;
@@ -8,7 +8,7 @@ use crate::rdb::decode::Decoder;
 use crate::rdb::element::{Element, Score, Visit};
 use crate::rdb::encoding::Scalar;
 use crate::rdb::item::Item;
-use crate::rdb::value::Located;
+use crate::rdb::value::Items;
 use crate::rdb::value_type::{DataType, ValueType};
 use crate::time::UnixMillis;
 use crate::wire::number::Digits;
@@ -124,8 +124,9 @@ pub(crate) struct ValueCheck {
     stream: StreamCheck,
     digits: Digits,
     kind: ValueType,
+    data: DataType,
     elements: u64,
-    /// Whether the item at hand is a packed blob, whose order means something.
+    /// Whether the value is one packed blob, whose order means something.
     packed: bool,
     /// The last score, integer, index or expiry of something that has to ascend.
     last_score: f64,
@@ -142,6 +143,7 @@ impl ValueCheck {
             stream: StreamCheck::new(budget),
             digits: Digits::new(),
             kind: ValueType::String,
+            data: DataType::String,
             elements: 0,
             packed: false,
             last_score: f64::NEG_INFINITY,
@@ -154,13 +156,14 @@ impl ValueCheck {
     /// A value of this layout begins.
     #[inline]
     pub(crate) fn begin(&mut self, kind: ValueType, expected: u64) {
-        (self.kind, self.elements) = (kind, 0);
+        (self.kind, self.data, self.elements) = (kind, kind.data_type(), 0);
         self.flaws.clear();
         if self.level >= Level::Semantics && kind != ValueType::String {
             self.last_score = f64::NEG_INFINITY;
             (self.last_int, self.last_index) = (None, None);
+            self.packed = kind.is_packed();
             self.distinct.clear(expected);
-            if kind.data_type() == DataType::Stream {
+            if self.data == DataType::Stream {
                 self.stream.begin();
             }
         }
@@ -172,38 +175,22 @@ impl ValueCheck {
         }
     }
 
-    /// One item. An error is damage inside it; the rest of the value may be well.
-    #[inline]
-    pub(crate) fn item(&mut self, located: Located<'_>, decoder: &mut Decoder) -> Result<()> {
-        match located.item {
-            // A string's bytes are content, whatever they are; only inflating can fail.
-            Item::Text(text) => {
-                self.elements += 1;
-                match self.level >= Level::Elements && text.is_compressed() {
-                    true => decoder.elements(located).map(|_| ()),
-                    false => Ok(()),
-                }
-            }
-            Item::Member(_) | Item::Pair(..) | Item::Scored(..)
-                if self.level == Level::Structure =>
-            {
-                self.elements += 1;
-                Ok(())
-            }
-            Item::Node(1, text) if text.claimed_len() == 0 => {
-                Err(Error::at(Fault::QuicklistContainer, located.end)
-                    .with_detail("a plain node without an element"))
-            }
-            Item::Packed(_) | Item::Node(2, _) | Item::ZiplistNode(_) | Item::StreamNode(..) => {
-                self.packed = true;
-                decoder.visit(located, self)
-            }
-            Item::Consumers(_) | Item::Nacks(_) | Item::CronArguments(_) => Ok(()),
-            _ => {
-                self.packed = false;
-                decoder.visit(located, self)
+    /// Containers only: strings that stand alone are not looked into.
+    pub(crate) fn structure(&mut self, items: Items<'_>, decoder: &mut Decoder) -> Result<()> {
+        for located in items {
+            let located = located?;
+            match located.item {
+                Item::Packed(_)
+                | Item::Node(..)
+                | Item::ZiplistNode(_)
+                | Item::StreamNode(..)
+                | Item::TemplateNames(_)
+                | Item::TemplateName { .. } => decoder.visit(located, self)?,
+                Item::Consumers(_) | Item::Nacks(_) | Item::CronArguments(_) => {}
+                _ => self.elements += 1,
             }
         }
+        Ok(())
     }
 
     /// An item too big to be held went by: a plain string, which nothing can be wrong with.
@@ -259,7 +246,7 @@ impl ValueCheck {
     pub(crate) fn end(&mut self) -> u64 {
         if self.level >= Level::Structure && self.elements == 0 {
             use DataType::{Array, Hash, List, Set, SortedSet};
-            if matches!(self.kind.data_type(), List | Set | SortedSet | Hash | Array) {
+            if matches!(self.data, List | Set | SortedSet | Hash | Array) {
                 self.flaw(Flaw::Empty);
             }
         }
@@ -267,7 +254,7 @@ impl ValueCheck {
             if self.distinct.is_full() {
                 self.flaw(Flaw::TooMany);
             }
-            if self.kind.data_type() == DataType::Stream {
+            if self.data == DataType::Stream {
                 for flaw in self.stream.end() {
                     self.flaw(flaw);
                 }
@@ -297,7 +284,7 @@ impl Visit for ValueCheck {
                 }
                 self.last_int = Some(n);
             }
-            member if self.kind.data_type() == DataType::Set => {
+            member if self.data == DataType::Set => {
                 self.distinct(member, Flaw::DuplicateMember);
             }
             _ => {}

@@ -139,11 +139,11 @@ impl<'a> StreamNode<'a> {
     pub(crate) fn visit<V: Visit>(mut self, to: &mut V) -> Result<()> {
         to.other(self.head())?;
         while let Some((id, deleted, mut fields)) = self.entry()? {
-            to.other(Element::StreamEntry { id, deleted, fields: fields.left })?;
-            while let Some((name, value)) = self.field(&mut fields)? {
-                if !deleted {
-                    to.stream_field(name, value)?;
-                }
+            let count = fields.left;
+            while deleted && self.field(&mut fields)?.is_some() {}
+            to.other(Element::StreamEntry { id, deleted, fields: count })?;
+            while !deleted && let Some((name, value)) = self.field(&mut fields)? {
+                to.stream_field(name, value)?;
             }
         }
         Ok(())

@@ -1,0 +1,149 @@
+//! The `redkeep` program: arguments in, one call of the library, printing and an exit code out.
+//!
+//! The only place that reads the clock, prints, or knows a terminal.
+
+mod check;
+mod export;
+mod human;
+mod progress;
+mod report;
+
+use crate::error::Error;
+use clap::{Parser, Subcommand};
+use progress::Watched;
+use std::fmt::{self, Display};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Reads, checks and exports Redis and Valkey dumps (RDB files).
+///
+/// It only reads: no command changes or writes a dump.
+#[derive(Debug, Parser)]
+#[command(name = "redkeep", version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::CheckArguments),
+    Export(export::ExportArguments),
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, and nothing found
+  1  could not be done: no such file, reading or writing failed
+  2  the arguments make no sense
+  3  something is wrong with the dump";
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    Findings = 3,
+}
+
+/// Runs the program on the arguments of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = match Arguments::try_parse() {
+        Ok(Arguments { command: Command::Check(arguments) }) => check::run(arguments),
+        Ok(Arguments { command: Command::Export(arguments) }) => export::run(&arguments),
+        Err(error) => usage(&error),
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Prints what clap has to say: help and version to stdout, wrong usage to stderr.
+fn usage(error: &clap::Error) -> Exit {
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// Says on stderr why it could not be done.
+fn complain(what: impl Display) {
+    // Where not even stderr can be written to, the exit code has to do.
+    let _ = writeln!(io::stderr().lock(), "redkeep: {what}");
+}
+
+/// Writes everything to stdout. A reader that has seen enough and left is no failure.
+fn print(text: &[u8]) -> Result<(), Exit> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(format_args!("writing to standard output: {error}"));
+            Err(Exit::Failed)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where a dump comes from.
+#[derive(Debug, Clone)]
+struct Source(PathBuf);
+
+impl Source {
+    fn is_stdin(&self) -> bool {
+        self.0 == Path::new("-")
+    }
+
+    /// Opens it, or says why not.
+    fn open(&self, verb: &'static str, bar: bool) -> Result<Opened, Exit> {
+        self.try_open(verb, bar).map_err(|error| {
+            complain(format_args!("{self}: {error}"));
+            Exit::Failed
+        })
+    }
+
+    fn try_open(&self, verb: &'static str, bar: bool) -> io::Result<Opened> {
+        let watch = |len| bar.then(|| progress::Bar::new(verb, len));
+        if self.is_stdin() {
+            let source: Box<dyn Read> = Box::new(io::stdin().lock());
+            return Ok(Opened::Stream(Watched::new(source, watch(None))));
+        }
+        let file = File::open(&self.0)?;
+        let facts = file.metadata()?;
+        if facts.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        // A named pipe has a path too, but can be read only once.
+        if !facts.is_file() {
+            let source: Box<dyn Read> = Box::new(file);
+            return Ok(Opened::Stream(Watched::new(source, watch(None))));
+        }
+        Ok(Opened::File(Watched::new(file, watch(Some(facts.len()))), facts.len()))
+    }
+
+    /// A failure with the name of the dump in front.
+    fn complain(&self, error: Error) {
+        complain(error.in_file(self.to_string()));
+    }
+}
+
+impl From<std::ffi::OsString> for Source {
+    fn from(path: std::ffi::OsString) -> Self {
+        Source(path.into())
+    }
+}
+
+impl Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_stdin() {
+            return f.write_str("standard input");
+        }
+        f.write_str(&human::visible(&self.0.to_string_lossy()))
+    }
+}
+
+enum Opened {
+    /// Can be read a second time; its length in bytes.
+    File(Watched<File>, u64),
+    Stream(Watched<Box<dyn Read>>),
+}

@@ -1,0 +1,289 @@
+//! Values as JSON, element by element.
+
+use super::lines::Lines;
+use super::stream::StreamShape;
+use super::text::{BASE64_BLOCK, BLOCK};
+use crate::UnixMillis;
+use crate::error::{Error, Fault, Result};
+use crate::rdb::encoding::Scalar;
+use crate::rdb::{DataType, Element, Entry, Score, ValueType, Visit};
+use std::io::Write;
+
+/// Strings from this length on are written in steps, so that their JSON need not be held.
+const LONG: usize = 64 << 10;
+
+/// How far the value being written has come.
+pub(super) struct Shape {
+    pub(super) kind: ValueType,
+    /// An element stands before the next one.
+    pub(super) comma: bool,
+    pub(super) stream: StreamShape,
+    cursor: Option<u64>,
+    scratch: Vec<u8>,
+}
+
+impl Shape {
+    pub(super) fn new() -> Shape {
+        Shape {
+            kind: ValueType::String,
+            comma: false,
+            stream: StreamShape::new(),
+            cursor: None,
+            scratch: Vec::new(),
+        }
+    }
+}
+
+/// Where elements are shown to: the shape, the lines and the sink behind them.
+pub(super) struct Shown<'s> {
+    pub(super) shape: &'s mut Shape,
+    pub(super) lines: &'s mut Lines,
+    pub(super) sink: &'s mut dyn Write,
+}
+
+impl Shown<'_> {
+    /// What stands before the first element.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, entry: &Entry<'_>) {
+        let kind = entry.value_type();
+        self.shape.kind = kind;
+        self.shape.comma = false;
+        let text = &mut self.lines.text;
+        match kind.data_type() {
+            DataType::String => {}
+            DataType::List | DataType::Set | DataType::SortedSet | DataType::Hash => {
+                text.push(b'[');
+            }
+            DataType::Stream => {
+                self.shape.stream.begin(kind);
+                text.put(b"{\"entries\":[");
+            }
+            DataType::Array => {
+                self.shape.cursor = entry.value().array_cursor();
+                text.put(b"{\"items\":[");
+            }
+            DataType::Cron | DataType::Module => text.push(b'{'),
+        }
+    }
+
+    /// What stands behind the last.
+    #[inline(always)]
+    pub(super) fn end(&mut self) -> Result<()> {
+        let text = &mut self.lines.text;
+        match self.shape.kind.data_type() {
+            DataType::String => {}
+            DataType::List | DataType::Set | DataType::SortedSet | DataType::Hash => {
+                text.push(b']');
+            }
+            DataType::Stream => return self.end_stream(),
+            DataType::Array => {
+                text.push(b']');
+                if let Some(cursor) = self.shape.cursor {
+                    text.put(b",\"cursor\":");
+                    text.unsigned(cursor);
+                }
+                text.push(b'}');
+            }
+            DataType::Cron => text.put(b"]}"),
+            DataType::Module => text.push(b'}'),
+        }
+        Ok(())
+    }
+
+    /// Between the keys and the arguments of a scheduled script.
+    pub(super) fn cron_arguments(&mut self) {
+        self.lines.text.put(b"],\"args\":[");
+        self.shape.comma = false;
+    }
+
+    /// A comma, where one is due.
+    #[inline(always)]
+    pub(super) fn separate(&mut self) {
+        if self.shape.comma {
+            self.lines.text.push(b',');
+        }
+        self.shape.comma = true;
+    }
+
+    #[inline(always)]
+    pub(super) fn scalar(&mut self, scalar: Scalar<'_>) -> Result<()> {
+        match scalar {
+            Scalar::Bytes(bytes) if bytes.len() >= LONG => self.long_string(bytes),
+            _ => {
+                self.lines.text.scalar(scalar);
+                Ok(())
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn long_string(&mut self, bytes: &[u8]) -> Result<()> {
+        if std::str::from_utf8(bytes).is_ok() {
+            self.lines.text.push(b'"');
+            for block in bytes.chunks(BLOCK) {
+                self.lines.text.escaped(block);
+                self.spill()?;
+            }
+            self.lines.text.push(b'"');
+        } else {
+            self.lines.text.put(b"{\"b64\":\"");
+            for block in bytes.chunks(BASE64_BLOCK) {
+                self.lines.text.base64_digits(block);
+                self.spill()?;
+            }
+            self.lines.text.put(b"\"}");
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn spill(&mut self) -> Result<()> {
+        self.lines.spill(self.sink)
+    }
+
+    /// A score in quotes. Whole numbers of up to eight digits are printed the same by all servers,
+    /// and are most scores.
+    #[inline(always)]
+    fn score(&mut self, score: Score<'_>) -> Result<()> {
+        const PLAIN: i64 = 100_000_000;
+        let whole = match score {
+            Score::Int(n) if n.abs() < PLAIN => Some(n),
+            Score::Double(value) => whole_number(value),
+            _ => None,
+        };
+        let text = &mut self.lines.text;
+        match (whole, score.value()) {
+            (Some(n), _) => text.scalar(Scalar::Int(n)),
+            (None, Some(value)) => text.double(value, &mut self.shape.scratch),
+            (None, None) => return Err(Error::from_fault(Fault::TextNumber)),
+        }
+        Ok(())
+    }
+
+    fn at(&mut self, index: u64) {
+        self.separate();
+        let text = &mut self.lines.text;
+        text.push(b'[');
+        if index > i64::MAX.cast_unsigned() {
+            text.push(b'"');
+            text.unsigned(index);
+            text.push(b'"');
+        } else {
+            text.unsigned(index);
+        }
+        text.push(b',');
+    }
+}
+
+/// The integer that a double of up to eight digits is; a minus zero is none.
+#[inline(always)]
+fn whole_number(value: f64) -> Option<i64> {
+    if value.abs() < 1e8 {
+        // In range, so nothing is cut but what stands behind the point.
+        #[allow(clippy::cast_possible_truncation)]
+        let n = value as i32;
+        return (f64::from(n).to_bits() == value.to_bits()).then_some(i64::from(n));
+    }
+    None
+}
+
+impl Visit for Shown<'_> {
+    #[inline(always)]
+    fn text(&mut self, text: Scalar<'_>) -> Result<()> {
+        self.scalar(text)
+    }
+
+    #[inline(always)]
+    fn member(&mut self, member: Scalar<'_>) -> Result<()> {
+        self.separate();
+        self.scalar(member)?;
+        self.spill()
+    }
+
+    #[inline(always)]
+    fn scored(&mut self, member: Scalar<'_>, score: Score<'_>) -> Result<()> {
+        self.separate();
+        self.lines.text.push(b'[');
+        self.scalar(member)?;
+        self.lines.text.push(b',');
+        self.score(score)?;
+        self.lines.text.push(b']');
+        self.spill()
+    }
+
+    #[inline(always)]
+    fn field(
+        &mut self,
+        field: Scalar<'_>,
+        value: Scalar<'_>,
+        expires: Option<UnixMillis>,
+    ) -> Result<()> {
+        self.separate();
+        self.lines.text.push(b'[');
+        self.scalar(field)?;
+        self.lines.text.push(b',');
+        self.scalar(value)?;
+        if let Some(at) = expires {
+            self.lines.text.push(b',');
+            self.lines.text.signed(at.get());
+        }
+        self.lines.text.push(b']');
+        self.spill()
+    }
+
+    #[inline(always)]
+    fn stream_field(&mut self, field: Scalar<'_>, value: Scalar<'_>) -> Result<()> {
+        self.separate();
+        self.scalar(field)?;
+        self.lines.text.push(b',');
+        self.scalar(value)?;
+        self.spill()
+    }
+
+    fn other(&mut self, element: Element<'_>) -> Result<()> {
+        match element {
+            Element::Text(text) => self.text(text),
+            Element::Member(member) => self.member(member),
+            Element::Scored(member, score) => self.scored(member, score),
+            Element::Field { field, value, expires } => self.field(field, value, expires),
+            Element::StreamField(field, value) => self.stream_field(field, value),
+            Element::At(index, element) => {
+                self.at(index);
+                self.scalar(element)?;
+                self.lines.text.push(b']');
+                self.spill()
+            }
+            Element::FloatAt(index, element) => {
+                self.at(index);
+                self.lines.text.double(element, &mut self.shape.scratch);
+                self.lines.text.push(b']');
+                self.spill()
+            }
+            Element::Cron { script, start, interval } => {
+                let text = &mut self.lines.text;
+                text.put(b"\"script\":");
+                text.scalar(script);
+                text.put(b",\"start_ms\":");
+                text.signed(start.get());
+                text.put(b",\"interval_ms\":");
+                text.signed(interval);
+                text.put(b",\"keys\":[");
+                Ok(())
+            }
+            // Modules' values are written as they lie in the file, and are never decoded.
+            Element::Module(_) => Err(Error::from_fault(Fault::Internal)),
+            Element::StreamNode { .. }
+            | Element::StreamEntry { .. }
+            | Element::StreamInfo(_)
+            | Element::Group { .. }
+            | Element::Pending { .. }
+            | Element::Consumer { .. }
+            | Element::Owned(_)
+            | Element::Nacked(_)
+            | Element::Idempotence { .. }
+            | Element::Producer { .. }
+            | Element::Remembered(..)
+            | Element::IdempotenceTail { .. } => self.stream_element(element),
+        }
+    }
+}
