@@ -1,8 +1,13 @@
 //! `redkeep export`: every key of a dump, as lines of JSON.
 
-use crate::cli::{Exit, Source, complain};
+use crate::cli::human::several;
+use crate::cli::{Exit, Opened, Source, complain};
+use crate::error::Result;
+use crate::export::{JsonLines, JsonOutcome};
+use crate::rdb::StreamReader;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read, StdoutLock, Write};
 
 /// Print every key of a dump with its value, one JSON document a line
 #[derive(Debug, Args)]
@@ -23,9 +28,85 @@ enum Format {
     Jsonl,
 }
 
-pub(crate) fn run(arguments: &ExportArguments) -> Exit {
-    let source = Source::from(arguments.path.clone());
-    let Format::Jsonl = arguments.format;
-    complain(format_args!("{source}: {}", arguments.facts));
-    Exit::Failed
+pub(crate) fn run(arguments: ExportArguments) -> Exit {
+    let ExportArguments { path, format: Format::Jsonl, facts } = arguments;
+    let source = Source::from(path);
+    // A bar would only disturb the lines where they are looked at.
+    let opened = match source.open("exporting", !io::stdout().is_terminal()) {
+        Ok(opened) => opened,
+        Err(exit) => return exit,
+    };
+    let mut out = Out { out: io::stdout().lock(), failed: None };
+    let (end, outcome) = match opened {
+        Opened::File(file, _) => export(file, &mut out, facts),
+        Opened::Stream(stream) => export(stream, &mut out, facts),
+    };
+    if let Err(error) = out.flush() {
+        out.failed.get_or_insert(error);
+    }
+    match (out.failed, end) {
+        // Whoever read the lines has seen enough.
+        (Some(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        (Some(error), _) => {
+            complain(format_args!("writing to standard output: {error}"));
+            Exit::Failed
+        }
+        (None, Ok(())) => Exit::Done,
+        (None, Err(error)) => {
+            let exit = if error.is_io() { Exit::Failed } else { Exit::Findings };
+            source.complain(error);
+            let keys = outcome.map_or(0, |outcome| outcome.keys);
+            complain(format_args!(
+                "{} before that printed, not proven by a checksum; `redkeep check` says more",
+                several(keys, "key", "keys")
+            ));
+            exit
+        }
+    }
+}
+
+/// Writes line after line, up to the end or the first thing that is wrong.
+fn export(source: impl Read, out: &mut Out, facts: bool) -> (Result<()>, Result<JsonOutcome>) {
+    let mut reader = StreamReader::new(source);
+    let mut lines = JsonLines::new(out).facts(facts);
+    let mut next = || match reader.next()? {
+        Some(event) => lines.event(&event).map(|()| true),
+        None => Ok(false),
+    };
+    let end = loop {
+        match next() {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    (end, lines.finish())
+}
+
+/// Standard output, which remembers that it failed: a full disk there is no fault of the dump.
+struct Out {
+    out: StdoutLock<'static>,
+    failed: Option<io::Error>,
+}
+
+impl Out {
+    fn noted<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        result.inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.failed = Some(io::Error::new(error.kind(), error.to_string()));
+            }
+        })
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.out.write(bytes);
+        self.noted(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.out.flush();
+        self.noted(result)
+    }
 }

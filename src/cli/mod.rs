@@ -55,7 +55,7 @@ enum Exit {
 pub fn main() -> ExitCode {
     let exit = match Arguments::try_parse() {
         Ok(Arguments { command: Command::Check(arguments) }) => check::run(arguments),
-        Ok(Arguments { command: Command::Export(arguments) }) => export::run(&arguments),
+        Ok(Arguments { command: Command::Export(arguments) }) => export::run(arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

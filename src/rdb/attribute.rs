@@ -54,7 +54,8 @@ impl<'a> Attribute<'a> {
             }
             Token::Opcode(Opcode::SelectDb) => Attribute::SelectDb(c.length()?),
             Token::Opcode(Opcode::ResizeDb) => {
-                (c.length()?, c.length()?);
+                c.length()?;
+                c.length()?;
                 Attribute::Hint
             }
             Token::Opcode(Opcode::EnterpriseSkip) => {
@@ -63,7 +64,8 @@ impl<'a> Attribute<'a> {
             }
             Token::Opcode(Opcode::SlotInfo) => {
                 let slot = c.length()?;
-                (c.length()?, c.length()?);
+                c.length()?;
+                c.length()?;
                 Attribute::Slot(u16::try_from(slot).ok())
             }
             Token::Opcode(_) => return Err(before.bad(Fault::LooseAttributes)),

@@ -94,7 +94,7 @@ impl Decoder {
                 match self.source(located)? {
                     Source::ListpackMembers(mut list) => {
                         let mut entries = 0;
-                        while let Some(member) = list.next() {
+                        for member in list.by_ref() {
                             to.member(member?)?;
                             entries += 1;
                         }

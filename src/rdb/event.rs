@@ -193,7 +193,9 @@ impl<'a> Event<'a> {
             What::Header | What::Record | What::ModuleAux | What::Eof => {
                 // Framed by the same function before, so it reads again.
                 match read_record(&mut Cursor::new(raw), offset) {
-                    Ok(EventKind::ModuleAux(aux)) => EventKind::ModuleAux(ModuleAux { whole, ..aux }),
+                    Ok(EventKind::ModuleAux(aux)) => {
+                        EventKind::ModuleAux(ModuleAux { whole, ..aux })
+                    }
                     Ok(kind) => kind,
                     Err(_) => EventKind::Eof,
                 }

@@ -189,10 +189,7 @@ impl<'a> Items<'a> {
 
     /// Shows each item, a row of equal ones in one tight loop.
     #[inline(always)]
-    pub(crate) fn each(
-        mut self,
-        mut see: impl FnMut(Located<'a>) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn each(mut self, mut see: impl FnMut(Located<'a>) -> Result<()>) -> Result<()> {
         let Items { mut walk, mut c, end } = self;
         let kind = walk.kind;
         let mut failed = None;

@@ -28,14 +28,15 @@ impl Crc64 {
     }
 }
 
-/// The checksum of one block.
-pub(crate) fn checksum(block: &[u8]) -> u64 {
-    crc_fast::checksum(CrcAlgorithm::Crc64Redis, block)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn checksum(block: &[u8]) -> u64 {
+        let mut crc = Crc64::new();
+        crc.update(block);
+        crc.value()
+    }
 
     #[test]
     fn the_check_value_is_that_of_redis() {

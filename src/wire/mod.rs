@@ -4,4 +4,6 @@
 pub(crate) mod crc64;
 pub(crate) mod cursor;
 pub mod lzf;
+#[cfg(feature = "mmap")]
+pub mod mmap;
 pub mod number;

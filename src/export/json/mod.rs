@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::rdb::encoding::Scalar;
 use crate::rdb::{
     Aux, DataType, Decoder, Entry, Event, EventKind, Item, Items, Piece, StrBuf, StreamReader,
-    Value, ValueType,
+    ValueType,
 };
 use crate::wire::number::parse_integer;
 use lines::Lines;
@@ -126,8 +126,7 @@ pub fn export_json(source: impl Read, out: impl Write, facts: bool) -> Result<Js
 }
 
 /// What was written.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[derive(serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct JsonOutcome {
     /// Bytes written.
@@ -165,7 +164,9 @@ enum Open {
     No,
     Items(ValueType),
     /// A module's value or data: bytes as they are.
-    Raw { fact: bool },
+    Raw {
+        fact: bool,
+    },
 }
 
 /// Everything but the sink, so that it is compiled once.
@@ -295,7 +296,8 @@ impl Export {
 
     #[inline(never)]
     fn head_of_module(&mut self, entry: &Entry<'_>) -> Result<()> {
-        let module = entry.value().module().unwrap_or(crate::rdb::encoding::module::ModuleId::new(0));
+        let module =
+            entry.value().module().unwrap_or(crate::rdb::encoding::module::ModuleId::new(0));
         self.lines.text.put(b",\"type\":");
         self.lines.text.string(module.name().as_bytes());
         self.lines.text.put(b",\"encoding\":");
@@ -473,7 +475,7 @@ impl Export {
             self.odd.push(*byte);
             rest = more;
         }
-        if self.odd.len() % 3 == 0 {
+        if self.odd.len().is_multiple_of(3) {
             self.lines.text.base64_digits(&self.odd);
             self.odd.clear();
             let (groups, odd) = rest.split_at(rest.len() - rest.len() % 3);

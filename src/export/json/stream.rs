@@ -371,4 +371,3 @@ fn delivery(pending: Option<&Pending>, text: &mut Text) {
         None => text.put(b",null,null]"),
     }
 }
-

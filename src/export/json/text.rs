@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn any_byte_at_any_place_of_any_length_is_written_as_serde_json_does() {
-        for len in (0..70).chain([4095, 4096, 4097, 9000]) {
+        for len in (0..70usize).chain([4095, 4096, 4097, 9000]) {
             for byte in 0..=255 {
                 let places = [0, 1, len / 2, len.saturating_sub(9), len.saturating_sub(1)];
                 for at in places.into_iter().filter(|at| *at < len) {

@@ -267,13 +267,11 @@ impl<'o> Checker<'o> {
                 }
             }
             EventKind::Aux(aux) => self.aux(&aux),
-            EventKind::SelectDb(db) => {
-                if db >= self.options.databases {
-                    let message = format!(
-                        "database {db} is selected; a server needs a `databases` setting above that"
-                    );
-                    self.problem("db_index", Some(event.offset()), message);
-                }
+            EventKind::SelectDb(db) if db >= self.options.databases => {
+                let message = format!(
+                    "database {db} is selected; a server needs a `databases` setting above that"
+                );
+                self.problem("db_index", Some(event.offset()), message);
             }
             EventKind::Function(function) => self.function(&function, event.offset()),
             EventKind::HashTemplate(template) => {
@@ -322,7 +320,9 @@ impl<'o> Checker<'o> {
             self.db.expiring += 1;
             self.db.expired += u64::from(self.options.now.is_some_and(|now| at < now));
         }
-        if kind == ValueType::Module2 && let Some(module) = entry.value().module() {
+        if kind == ValueType::Module2
+            && let Some(module) = entry.value().module()
+        {
             self.modules.entry(module).or_default().0 += 1;
         }
         match entry.key().unpack(&mut self.buf) {
@@ -407,8 +407,8 @@ impl<'o> Checker<'o> {
     }
 
     fn aux(&mut self, aux: &Aux<'_>) {
-        let name = aux.name.bytes(&mut self.buf).map(|name| text(name));
-        let value = aux.value.bytes(&mut self.buf).map(|value| text(value));
+        let name = aux.name.bytes(&mut self.buf).map(text);
+        let value = aux.value.bytes(&mut self.buf).map(text);
         match (name, value) {
             (Ok(name), Ok(value)) => {
                 if self.report.facts.len() < MOST_FACTS && name != "lua" && name != "slot-info" {
@@ -425,9 +425,7 @@ impl<'o> Checker<'o> {
             Err(error) => return self.damage(&error.or_at(offset)),
         };
         let name = match function.pre_ga {
-            Some((name, _)) => {
-                name.bytes(&mut StrBuf::new()).map(|name| text(name)).unwrap_or_default()
-            }
+            Some((name, _)) => name.bytes(&mut StrBuf::new()).map(text).unwrap_or_default(),
             None => library_name(code),
         };
         let flaw = if function.pre_ga.is_none() { lua::flaw(code) } else { None };

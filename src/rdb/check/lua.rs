@@ -62,19 +62,17 @@ fn nesting(code: &[u8]) -> Option<&'static str> {
             byte if is_name(byte) => {
                 let after = skip(rest, is_name);
                 let word = rest.get(..rest.len() - after.len())?;
-                match word {
-                    b"function" | b"do" | b"if" | b"repeat" => open.push(word),
-                    b"end" => {
-                        if !matches!(open.pop(), Some(b"function" | b"do" | b"if")) {
-                            return Some("an `end` without its block");
-                        }
+                let closes = match word {
+                    b"function" | b"do" | b"if" | b"repeat" => {
+                        open.push(word);
+                        true
                     }
-                    b"until" => {
-                        if open.pop() != Some(b"repeat") {
-                            return Some("an `until` without its `repeat`");
-                        }
-                    }
-                    _ => {}
+                    b"end" => matches!(open.pop(), Some(b"function" | b"do" | b"if")),
+                    b"until" => open.pop() == Some(b"repeat"),
+                    _ => true,
+                };
+                if !closes {
+                    return Some("an `end` or `until` without its block");
                 }
                 after
             }
