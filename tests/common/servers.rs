@@ -1,0 +1,76 @@
+//! Real servers for tests: each started by the test itself on a free loopback port, and stopped.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Servers that `tests/run` unpacks, oldest first.
+pub(crate) const ALL: [&str; 4] = ["redis-6.2", "redis-7.0", "redis-8.0", "valkey-9.1"];
+
+/// A running server and its folder; stopped when dropped.
+pub(crate) struct Server {
+    process: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+/// Where a server's program is: `$REDKEEP_SERVERS/<name>/server`.
+fn program(name: &str) -> PathBuf {
+    let folder = std::env::var_os("REDKEEP_SERVERS")
+        .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/target/servers").into());
+    Path::new(&folder).join(name).join("server")
+}
+
+impl Server {
+    /// Starts a server on this dump, or on nothing; `None` where it refuses to start.
+    pub(crate) fn start(name: &str, dump: Option<&[u8]>) -> Option<Server> {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(dump) = dump {
+            std::fs::write(folder.path().join("dump.rdb"), dump).unwrap();
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let program = program(name);
+        let process = Command::new(&program)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(["--dir", folder.path().to_str().unwrap(), "--dbfilename", "dump.rdb"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; tests/run gets it", program.display()));
+        let mut server = Server { process, port, folder };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if server.process.try_wait().unwrap().is_some() {
+                return None;
+            }
+            let ready = server
+                .connect()
+                .ok()
+                .and_then(|mut connection| redis::cmd("DBSIZE").query::<u64>(&mut connection).ok());
+            if ready.is_some() {
+                return Some(server);
+            }
+            assert!(Instant::now() < deadline, "{name} does not answer");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn connect(&self) -> redis::RedisResult<redis::Connection> {
+        redis::Client::open(format!("redis://127.0.0.1:{}", self.port))?.get_connection()
+    }
+
+    /// Has it write its dump, and reads that.
+    pub(crate) fn save(&self) -> Vec<u8> {
+        let mut connection = self.connect().unwrap();
+        redis::cmd("SAVE").exec(&mut connection).unwrap();
+        std::fs::read(self.folder.path().join("dump.rdb")).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
