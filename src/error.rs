@@ -188,16 +188,6 @@ impl Error {
         error
     }
 
-    /// A request that makes no sense, in words.
-    #[cold]
-    #[inline(never)]
-    #[cfg_attr(not(feature = "cli"), allow(dead_code))]
-    pub(crate) fn usage(detail: impl Into<String>) -> Self {
-        let mut error = Self::from_parts(ErrorKind::Usage, None, None);
-        error.0.detail = Some(detail.into());
-        error
-    }
-
     /// Adds words to what the fault says.
     #[cold]
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {

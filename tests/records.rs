@@ -162,8 +162,9 @@ fn unknown_bytes_are_named_with_their_offset() {
         (redis(&[b"\x66"]), Fault::Vendor, "Redis Enterprise"),
         (file(b"VALKEY080", &[b"\x18\x01k"]), Fault::Opcode, "byte 24 after Valkey"),
         (file(b"VALKEY080", &[b"\xf2\x01"]), Fault::Opcode, "byte 242 after Valkey"),
-        (b"VCS\x01\x01\x00\x01".to_vec(), Fault::CompressedEnvelope, "decompress it first"),
-        (b"PK\x03\x04rest".to_vec(), Fault::Magic, "\"P\""),
+        (b"VCS\x01\x01\x00\x01\x04\x22".to_vec(), Fault::CompressedEnvelope, "decompress it first"),
+        (b"PK\x03\x04rest".to_vec(), Fault::Magic, "\"PK\\x03\\x04rest\""),
+        (b"$EOF:0123456789".to_vec(), Fault::Magic, "\"$EOF:0123\""),
         (b"REDIS00x1\xff".to_vec(), Fault::Version, "REDIS00x1"),
         (b"REDIS0000\xff".to_vec(), Fault::Version, "REDIS0000"),
     ] {

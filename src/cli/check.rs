@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: CheckArguments) -> Exit {
         print(text.as_bytes())?;
         Ok(match report.verdict {
             Verdict::Sound => Exit::Done,
-            Verdict::Findings | Verdict::Damaged => Exit::Findings,
+            Verdict::Findings | Verdict::Unreadable | Verdict::Damaged => Exit::Findings,
         })
     });
     checked.unwrap_or_else(|exit| exit)

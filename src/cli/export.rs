@@ -52,15 +52,20 @@ pub(crate) fn run(arguments: ExportArguments) -> Exit {
             Exit::Failed
         }
         (None, Ok(())) => Exit::Done,
-        (None, Err(error)) => {
-            let exit = if error.is_io() { Exit::Failed } else { Exit::Findings };
+        (None, Err(error)) if error.is_io() => {
             source.complain(error);
-            let keys = outcome.map_or(0, |outcome| outcome.keys);
-            complain(format_args!(
-                "{} before that printed, not proven by a checksum; `redkeep check` says more",
-                several(keys, "key", "keys")
-            ));
-            exit
+            Exit::Failed
+        }
+        (None, Err(error)) => {
+            source.complain(error);
+            match outcome.map_or(0, |outcome| outcome.keys) {
+                0 => complain("no key could be read before that"),
+                keys => complain(format_args!(
+                    "{} before that printed, not proven by a checksum; `redkeep check` says more",
+                    several(keys, "key", "keys")
+                )),
+            }
+            Exit::Findings
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const OF_KNOWN_LENGTH: &str =
-    "{msg} [{bar:30}] {percent:>3}%  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
+    "{msg} [{wide_bar}] {percent:>3}%  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
 const OF_UNKNOWN_LENGTH: &str = "{msg} {spinner}  {bytes}  {bytes_per_sec}";
 
 /// A bar, or a spinner where the length is not known; nothing at all unless stderr is a terminal.

@@ -5,6 +5,7 @@ use crate::rdb::check::{
     ChecksumState, DbReport, DuplicateSearch, Finding, Report, Severity, Verdict,
 };
 use crate::time::UnixMillis;
+use std::cmp::Reverse;
 use std::fmt::{self, Display, Formatter};
 
 /// Lines of one kind that a person still reads; `--json` has them all.
@@ -56,8 +57,11 @@ impl Printout<'_> {
                 "FINDINGS  {name}: all of it can be read, but {} not as it should be",
                 several(found, "thing is", "things are")
             )?,
-            Verdict::Damaged => {
-                write!(f, "DAMAGED  {name}: bytes are missing or wrong")?;
+            Verdict::Unreadable | Verdict::Damaged => {
+                match report.verdict {
+                    Verdict::Damaged => write!(f, "DAMAGED  {name}: bytes are missing or wrong")?,
+                    _ => write!(f, "UNREADABLE  {name}: it holds what cannot be read here")?,
+                }
                 if let Some(len) = len.filter(|len| report.bytes < *len) {
                     write!(f, "; read up to byte {} of {len}", report.bytes)?;
                 }
@@ -156,7 +160,9 @@ impl Printout<'_> {
             return Ok(());
         }
         writeln!(f, "\nFound")?;
-        for finding in report.findings.iter().take(MOST_FINDINGS) {
+        let mut worst_first: Vec<&Finding> = report.findings.iter().collect();
+        worst_first.sort_by_key(|finding| Reverse(finding.severity));
+        for finding in worst_first.into_iter().take(MOST_FINDINGS) {
             write!(f, "  {:<8}{}{}", weight(finding.severity), finding.code, Place(finding))?;
             writeln!(f, "\n          {}", message(finding))?;
         }
@@ -206,6 +212,7 @@ fn weight(severity: Severity) -> &'static str {
     match severity {
         Severity::Note => "note",
         Severity::Problem => "problem",
+        Severity::Unreadable => "unreadable",
         Severity::Damage => "DAMAGE",
     }
 }
@@ -244,6 +251,7 @@ fn message(finding: &Finding) -> String {
 /// What to do next, by what was found: a few lines, the gravest first.
 fn advice(report: &Report) -> Vec<&'static str> {
     let found = |code: &str| report.counts.contains_key(code);
+    let strange = report.verdict == Verdict::Unreadable;
     let damaged = report.verdict == Verdict::Damaged;
     let all = [
         (
@@ -252,6 +260,7 @@ fn advice(report: &Report) -> Vec<&'static str> {
              bytes.",
         ),
         (found("compressed_envelope"), "Decompress the file first, or save it uncompressed."),
+        (strange, "The file may be sound: only a server that knows this form can tell."),
         (
             found("ends_inside"),
             "The end is missing: copy the file again from where it came, after the server has \
@@ -264,8 +273,8 @@ fn advice(report: &Report) -> Vec<&'static str> {
         ),
         (damaged, "Do not overwrite older backups with it, and keep this file as it is."),
         (
-            damaged && report.keys > 0,
-            "`redkeep export` prints the keys up to the damage; they are not proven by a checksum.",
+            (damaged || strange) && report.keys > 0,
+            "`redkeep export` prints the keys up to there; they are not proven by a checksum.",
         ),
         (found("duplicate_key"), "Servers abort on a key that comes twice: save it anew."),
         (

@@ -105,12 +105,17 @@ fn advance(
     match end {
         Ok(()) if one_part => Ok(Halt::Full(walk, used)),
         Ok(()) => Ok(Halt::Done(used)),
-        Err(Stop::Short(n)) if (seen as u64).saturating_add(n) > room as u64 => {
-            Ok(Halt::Full(walk, used))
-        }
+        Err(Stop::Short(n)) if exceeds(room, seen, n) => Ok(Halt::Full(walk, used)),
         Err(Stop::Short(n)) => Ok(Halt::Wait(walk, used, n)),
         Err(Stop::Bad(fault, left)) => Err(Stop::Bad(fault, left + (c.left() - seen))),
     }
+}
+
+/// A limit that no claimed length is over, not even one of 2^64-1.
+pub(crate) const UNLIMITED: usize = usize::MAX;
+
+fn exceeds(room: usize, seen: usize, lacking: u64) -> bool {
+    room != UNLIMITED && (seen as u64).saturating_add(lacking) > room as u64
 }
 
 /// What a record over several steps begins with.
@@ -196,6 +201,9 @@ impl Parser {
                     .with_detail(format!("it needs {} bytes", total.saturating_add(n)))
             }
             Stop::Short(n) if !eof => return Ok(Step::Need(n)),
+            // Too short for a header, but long enough to see that it is none.
+            Stop::Short(_) if self.base == 0 && !may_be_magic(input) => Error::at(Fault::Magic, 0)
+                .with_detail(format!("\"{}\"", c.clip(9).rest().escape_ascii())),
             Stop::Short(n) => Error::at(Fault::EndsInside, self.base + total)
                 .with_detail(format!("{n} bytes are missing in {}", self.what(c))),
             Stop::Bad(fault, left) => {
@@ -239,13 +247,10 @@ impl Parser {
 
     fn header(&mut self, mut c: Cursor<'_>) -> Res<Got> {
         let before = c;
-        if not_a_magic(c.rest()).is_some() {
-            return Err(c.bad(Fault::Magic));
-        }
-        if c.rest().starts_with(b"VCS") {
-            return Err(c.bad(Fault::CompressedEnvelope));
-        }
         let magic = c.array()?;
+        if magic.starts_with(b"VCS") {
+            return Err(before.bad(Fault::CompressedEnvelope));
+        }
         let header = Header::parse(&magic).ok_or_else(|| {
             let known = magic.starts_with(b"REDIS") || magic.starts_with(b"VALKEY");
             before.bad(if known { Fault::Version } else { Fault::Magic })
@@ -312,7 +317,10 @@ impl Parser {
         let whole = c;
         let (lead, value_at, start) = self.lead(&mut c)?;
         let items_at = whole.left() - c.left();
-        let room = self.limit.saturating_sub(items_at - value_at);
+        let room = match self.limit {
+            UNLIMITED => UNLIMITED,
+            limit => limit.saturating_sub(items_at - value_at),
+        };
         let fits = match advance(c, walked, start, room, false)? {
             Halt::Done(n) => Some(n),
             Halt::Wait(walk, used, n) => {
@@ -471,11 +479,9 @@ impl Parser {
                 let id = ModuleId::new(at.length().ok()?);
                 Some(format!("module {}, encoding version {}", id.name(), id.version()))
             }
-            Fault::Magic => {
-                let seen = not_a_magic(c.rest()).unwrap_or(9);
-                Some(format!("\"{}\"", c.clip(seen).rest().escape_ascii()))
+            Fault::Magic | Fault::Version => {
+                Some(format!("\"{}\"", c.clip(9).rest().escape_ascii()))
             }
-            Fault::Version => Some(format!("\"{}\"", c.clip(9).rest().escape_ascii())),
             _ => None,
         }
     }
@@ -505,16 +511,10 @@ impl Parser {
     }
 }
 
-/// How many bytes it takes to see that no magic begins here; `None` while one still may.
-fn not_a_magic(bytes: &[u8]) -> Option<usize> {
-    let seen = |n: usize| bytes.get(..n);
-    (1..=6).take_while(|&n| seen(n).is_some()).find(|&n| {
-        let magics = [&b"REDIS"[..], b"VALKEY", b"VCS"];
-        !magics.iter().any(|magic| {
-            let head = magic.get(..n).unwrap_or(magic);
-            seen(n).is_some_and(|seen| seen.starts_with(head))
-        })
-    })
+/// Whether a header may begin so.
+fn may_be_magic(bytes: &[u8]) -> bool {
+    let magics = [&b"REDIS"[..], b"VALKEY", b"VCS"];
+    magics.iter().any(|magic| bytes.starts_with(magic) || magic.starts_with(bytes))
 }
 
 /// Does this AUX field belong to the key that follows?

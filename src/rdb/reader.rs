@@ -3,7 +3,7 @@
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
 use crate::rdb::event::{Event, Mark, What};
-use crate::rdb::parser::{Parser, Step};
+use crate::rdb::parser::{Parser, Step, UNLIMITED};
 use crate::wire::crc64::Crc64;
 use crate::wire::cursor::{Cursor, part};
 
@@ -95,7 +95,7 @@ impl<'a> SliceReader<'a> {
     /// A reader with default limits that verifies the checksum and always gives whole values.
     #[must_use]
     pub fn new(input: &'a [u8]) -> Self {
-        Self::with_parser(input, Parser::new(&Limits::default().held(u64::MAX), usize::MAX))
+        Self::with_parser(input, Parser::new(&Limits::default().held(u64::MAX), UNLIMITED))
     }
 
     /// Like [`new`](Self::new), but values bigger than [`Limits::window`] come in runs, as a stream

@@ -25,6 +25,8 @@ use std::io::{Read, Seek, SeekFrom};
 /// AUX fields that are kept as facts; a file may hold millions of others.
 const MOST_FACTS: usize = 64;
 const LONGEST_FACT: usize = 256;
+/// Problems that no server notices on loading.
+const UNNOTICED: [&str; 3] = ["trailing_bytes", "scores_unsorted", "magic_mismatch"];
 /// Keys that occur more than once and are told apart by name; a hostile file may hold millions.
 const MOST_REPEATS: usize = 100_000;
 /// Libraries and modules that are listed by name.
@@ -127,6 +129,8 @@ struct Checker<'o> {
     /// The item's bytes are not needed: a plain string.
     passing: bool,
     ended: bool,
+    /// Nothing was found that a server would notice.
+    loads: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -194,6 +198,7 @@ impl<'o> Checker<'o> {
             held: Vec::new(),
             passing: false,
             ended: false,
+            loads: true,
         }
     }
 
@@ -514,11 +519,18 @@ impl<'o> Checker<'o> {
         let verdict = match finding.severity {
             Severity::Note => Verdict::Sound,
             Severity::Problem => Verdict::Findings,
+            Severity::Unreadable => Verdict::Unreadable,
             Severity::Damage => Verdict::Damaged,
         };
+        self.loads &= verdict == Verdict::Sound || UNNOTICED.contains(&finding.code);
+        let worse = verdict > self.report.verdict;
         self.report.verdict = self.report.verdict.max(verdict);
-        if self.report.findings.len() < self.options.max_findings {
-            self.report.findings.push(finding);
+        let findings = &mut self.report.findings;
+        if findings.len() >= self.options.max_findings && worse {
+            findings.pop();
+        }
+        if findings.len() < self.options.max_findings {
+            findings.push(finding);
         }
     }
 
@@ -581,8 +593,7 @@ impl<'o> Checker<'o> {
                 self.problem("target_module", None, message);
             }
         }
-        let loads = self.report.verdict == Verdict::Sound;
-        self.report.target = Some(LoadReport { server: target, loads });
+        self.report.target = Some(LoadReport { server: target, loads: self.loads });
     }
 
     fn finish(mut self) -> Report {
@@ -594,6 +605,7 @@ impl<'o> Checker<'o> {
             self.loadable();
         }
         let mut report = self.report;
+        report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         report.dbs = self.dbs.into_values().filter(|db| db.keys > 0).map(DbReport::from).collect();
         report.keys = report.dbs.iter().map(|db| db.keys).sum();
         report.layouts =

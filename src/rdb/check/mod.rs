@@ -12,8 +12,8 @@
 //! | an empty collection | drop it; the checker says error | problem |
 //! | a field or member twice, scores out of order | often unnoticed until later | problem |
 //! | bytes behind the end | never look | problem |
-//! | no checksum kept | load | note |
-//! | expired keys, modules needed | drop, refuse | counted |
+//! | a form that is known and cannot be read | differ | unreadable |
+//! | no checksum kept, expired keys, modules needed | load, drop, refuse | said in the report |
 //!
 //! A stale smallest field expiry, an unknown AUX field and a stream without entries are no errors.
 //!

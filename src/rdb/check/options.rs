@@ -72,6 +72,20 @@ impl CheckOptions {
         self
     }
 
+    /// Sets [`databases`](Self::databases).
+    #[must_use]
+    pub fn databases(mut self, count: u64) -> Self {
+        self.databases = count;
+        self
+    }
+
+    /// Sets [`max_findings`](Self::max_findings).
+    #[must_use]
+    pub fn max_findings(mut self, most: usize) -> Self {
+        self.max_findings = most;
+        self
+    }
+
     /// Sets [`now`](Self::now).
     #[must_use]
     pub fn now(mut self, now: UnixMillis) -> Self {

@@ -1,6 +1,6 @@
 //! What a check found, as plain values.
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::rdb::version::ServerVersion;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,6 +69,9 @@ pub enum Verdict {
     Sound,
     /// All of it can be read, but something in it is not as it should be.
     Findings,
+    /// It holds a form that is recognised and cannot be read, or more than the limits allow: nothing
+    /// is known to be wrong with it, and the rest of it has not been seen.
+    Unreadable,
     /// Bytes are missing or wrong.
     Damaged,
 }
@@ -78,6 +81,7 @@ impl fmt::Display for Verdict {
         f.write_str(match self {
             Verdict::Sound => "sound",
             Verdict::Findings => "findings",
+            Verdict::Unreadable => "unreadable",
             Verdict::Damaged => "damaged",
         })
     }
@@ -92,6 +96,8 @@ pub enum Severity {
     Note,
     /// Some server refuses it, drops it or trips over it.
     Problem,
+    /// It cannot be read here, by its form or by the limits.
+    Unreadable,
     /// Bytes are missing or wrong.
     Damage,
 }
@@ -117,9 +123,13 @@ pub struct Finding {
 
 impl Finding {
     pub(crate) fn of_error(error: &Error) -> Finding {
+        let severity = match error.kind() {
+            ErrorKind::Unsupported | ErrorKind::Limit => Severity::Unreadable,
+            _ => Severity::Damage,
+        };
         Finding {
             code: error.fault().map_or("io", |fault| fault.code()),
-            severity: Severity::Damage,
+            severity,
             offset: error.offset(),
             db: error.db(),
             key: error.key().map(str::to_owned),
@@ -143,8 +153,10 @@ pub enum ChecksumState {
     /// It does not fit.
     Mismatch {
         /// As stored.
+        #[cfg_attr(feature = "json", serde(serialize_with = "as_hex"))]
         stored: u64,
         /// That of the bytes.
+        #[cfg_attr(feature = "json", serde(serialize_with = "as_hex"))]
         computed: u64,
     },
     /// The end was not reached.
@@ -216,8 +228,14 @@ pub struct LoadReport {
     /// The server asked about.
     #[cfg_attr(feature = "json", serde(serialize_with = "as_text"))]
     pub server: ServerVersion,
-    /// Whether it would load all of it.
+    /// Whether it would load it: nothing was found that makes such a server refuse or lose anything.
     pub loads: bool,
+}
+
+/// JSON readers keep 53 bits of a number; a checksum has 64.
+#[cfg(feature = "json")]
+fn as_hex<S: serde::Serializer>(value: &u64, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&format_args!("{value:016x}"))
 }
 
 #[cfg(feature = "json")]
@@ -260,7 +278,8 @@ pub struct Report {
     pub duplicates: Option<DuplicateSearch>,
     /// Whether the named server would load it, where one was named.
     pub target: Option<LoadReport>,
-    /// What was found, worst kind first met first; at most as many as asked for.
+    /// What was found, the worst kind first; at most as many as asked for, and then always the first
+    /// of the worst kind.
     pub findings: Vec<Finding>,
     /// How often each code was found, those past the cap included.
     pub counts: BTreeMap<&'static str, u64>,

@@ -1,0 +1,296 @@
+//! What reading costs in memory, measured by an allocator that counts: a small constant plus what
+//! the input really holds, whatever it claims.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // that is how a test fails
+
+#[path = "common/dumps.rs"]
+mod dumps;
+
+use dumps::{counted, dump, key, len, text};
+use redkeep::Limits;
+use redkeep::rdb::check::{CheckOptions, Verdict, check_slice, check_stream};
+use redkeep::rdb::{Decoder, EventKind, Items, SliceReader, StrBuf, StreamReader};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Read;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+const MIB: usize = 1 << 20;
+
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn more(bytes: usize) {
+    PEAK.fetch_max(NOW.fetch_add(bytes, Relaxed) + bytes, Relaxed);
+}
+
+// SAFETY: every call goes to the system's allocator as it came; the rest is counting.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        more(layout.size());
+        // SAFETY: the caller's contract is the system's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        more(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Counted as a move: for a moment both are there.
+        more(size);
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One measurement at a time, and no test allocates beside it.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// The peak above what is held already.
+fn peak(work: impl FnOnce()) -> usize {
+    let before = NOW.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    work();
+    PEAK.load(Relaxed) - before
+}
+
+/// Everything that a reader of values does, by both readers; errors are fine.
+fn read_all(dump: &[u8]) {
+    let mut decoder = Decoder::new();
+    for event in SliceReader::new(dump).map_while(Result::ok) {
+        decode(&event.kind(), &mut decoder);
+    }
+    let mut reader = StreamReader::new(dump);
+    while let Ok(Some(event)) = reader.next() {
+        decode(&event.kind(), &mut decoder);
+    }
+}
+
+fn decode(event: &EventKind<'_>, decoder: &mut Decoder) -> u64 {
+    match event {
+        EventKind::Entry(entry) => {
+            let _ = entry.key().bytes(&mut StrBuf::new());
+            entry.value().items().map_or(0, |items| drain(items, decoder))
+        }
+        EventKind::Run(run) => drain(run.items(), decoder),
+        EventKind::ModuleAux(aux) => drain(aux.items(), decoder),
+        EventKind::HashTemplate(template) => decoder.learn(template).map_or(0, |()| 1),
+        EventKind::Function(function) => {
+            function.code.bytes(&mut StrBuf::new()).map_or(0, |code| code.len() as u64)
+        }
+        EventKind::Aux(aux) => {
+            aux.value.bytes(&mut StrBuf::new()).map_or(0, |value| value.len() as u64)
+        }
+        _ => 0,
+    }
+}
+
+fn drain(items: Items<'_>, decoder: &mut Decoder) -> u64 {
+    let mut count = 0;
+    for item in items.map_while(Result::ok) {
+        if let Ok(elements) = decoder.elements(item) {
+            count += elements.map_while(Result::ok).count() as u64;
+        }
+    }
+    count
+}
+
+/// Small files that claim much.
+fn hostile() -> Vec<(&'static str, Vec<u8>)> {
+    let huge = len(1 << 40);
+    let lzf = |packed: &[u8], claim: u64| {
+        [&[0xc3], &len(packed.len() as u64)[..], &len(claim), packed].concat()
+    };
+    let bomb: Vec<u8> = [0, b'x'].into_iter().chain([0xe0, 0xff, 0].repeat(25)).collect();
+    let of = |kind: u8, value: &[u8]| dump("REDIS0015", &[key(kind, "k", value)]);
+    let record = |bytes: &[&[u8]]| dump("REDIS0015", &[bytes.concat()]);
+    let listpack =
+        |total: u32| [&total.to_le_bytes(), &[0xff, 0xff, 0x01, 0x01, 0xff][..]].concat();
+    let mut all = vec![
+        ("a string of 2^40 bytes", of(0, &huge)),
+        ("a string of 2^64-1 bytes", of(0, &len(u64::MAX))),
+        ("a key of 2^40 bytes", record(&[&[0], &huge])),
+        ("lzf that claims 2^38 bytes", of(0, &lzf(b"\x02abc\xe0\x0f\x02", 1 << 38))),
+        ("lzf of 2^40 bytes", of(0, &[&[0xc3], &huge[..], &len(9)].concat())),
+        ("lzf that does inflate, 88 times", of(0, &lzf(&bomb, 1 + 25 * 264))),
+        ("a packed list from lzf that claims 2^38 bytes", of(16, &lzf(b"\x02abc", 1 << 38))),
+        ("a listpack of 4 GiB", of(16, &text(listpack(u32::MAX)))),
+        ("an intset of 2^32-1 integers", of(11, &text(b"\x08\0\0\0\xff\xff\xff\xff"))),
+        ("a hash with expiries, 2^40 fields", of(24, &[&[0; 8], &huge[..]].concat())),
+        ("an array of 2^40 elements", of(28, &[&huge[..], &[0]].concat())),
+        ("a module value that never ends", of(7, &[&len(9)[..], &[2, 1].repeat(40)].concat())),
+        ("a template of 2^40 fields", record(&[&[0xf2, 0], &huge])),
+        ("a function of 2^40 bytes", record(&[&[0xf5], &huge])),
+        ("key metadata of 2^40 classes", record(&[&[0xf3], &huge, &[0; 30]])),
+        ("2^40 keys announced", record(&[&[0xfb], &huge, &huge, &key(0, "k", b"\x01v")])),
+        ("a value named twice", record(&[&key(0, "k", b"\x01v"), &key(0, "k", b"\x01w")])),
+        ("version 13", dump("REDIS0013", &[key(0, "k", b"\x01v")])),
+        ("valkey", dump("VALKEY080", &[key(0, "k", b"\x01v")])),
+        ("valkey importing 2^40 slots", dump("VALKEY080", &[[&[0xf3, 0], &huge[..]].concat()])),
+        ("a list of 2^36 elements", of(1, &[&len(1 << 36)[..], &text("one")].concat())),
+        ("a hash by template", {
+            let template = [&[0xf2, 0][..], &counted(&[text("f")])].concat();
+            dump("REDIS0015", &[template, key(32, "k", &[&[0][..], &huge].concat())])
+        }),
+    ];
+    for kind in [1, 2, 3, 4, 5, 14, 15, 18, 19, 21, 22, 26, 27, 31] {
+        all.push(("2^40 things", of(kind, &[&huge[..], &[0; 20]].concat())));
+    }
+    // A stream without nodes, and with too many groups, pending entries or consumers.
+    let info = [0; 9];
+    all.push(("2^40 groups", of(21, &[&info[..], &huge].concat())));
+    let group = [&info[..], &len(1), &text("g"), &[0, 0, 0]].concat();
+    all.push(("2^40 pending entries", of(21, &[&group[..], &huge].concat())));
+    all.push(("2^40 consumers", of(21, &[&group[..], &[0], &huge].concat())));
+    all
+}
+
+#[test]
+fn a_small_file_costs_little_whatever_it_claims() {
+    let _alone = ALONE.lock().unwrap();
+    for (name, dump) in hostile() {
+        assert!(dump.len() < 130, "{name}: {} bytes", dump.len());
+        for cut in [dump.len(), dump.len() - 8, dump.len() - 9] {
+            let dump = &dump[..cut];
+            let work = [
+                ("reading", peak(|| read_all(dump))),
+                ("checking a slice", peak(|| _ = check_slice(dump, &CheckOptions::default()))),
+                (
+                    "checking a stream",
+                    peak(|| _ = check_stream(dump, &CheckOptions::default()).unwrap()),
+                ),
+            ];
+            for (what, bytes) in work {
+                assert!(bytes < 8 * MIB, "{what}: {name}, {cut} bytes, took {bytes}");
+            }
+        }
+    }
+}
+
+/// Gives a head, then a record over and over, then a tail.
+struct Repeated {
+    head: Vec<u8>,
+    record: Vec<u8>,
+    times: usize,
+    tail: Vec<u8>,
+    at: usize,
+}
+
+impl Repeated {
+    fn len(&self) -> usize {
+        self.head.len() + self.record.len() * self.times + self.tail.len()
+    }
+}
+
+impl Read for Repeated {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let mut done = 0;
+        while done < buf.len() {
+            let (head, body) = (self.head.len(), self.record.len() * self.times);
+            let part = match self.at {
+                at if at < head => &self.head[at..],
+                at if at < head + body => &self.record[(at - head) % self.record.len()..],
+                at => &self.tail[(at - head - body).min(self.tail.len())..],
+            };
+            if part.is_empty() {
+                break;
+            }
+            let n = part.len().min(buf.len() - done);
+            buf[done..done + n].copy_from_slice(&part[..n]);
+            done += n;
+            self.at += n;
+        }
+        Ok(done)
+    }
+}
+
+/// A dump of one value of 40 MiB, made while it is read.
+fn giant(kind: u8, lead: &[u8], record: Vec<u8>) -> Repeated {
+    let times = 40 * MIB / record.len();
+    let head = [
+        &b"REDIS0011\xfe\x00"[..],
+        &[kind],
+        &text("giant"),
+        lead,
+        &if lead.is_empty() { len(times as u64) } else { Vec::new() },
+    ]
+    .concat();
+    // A checksum of 0 says that none was kept.
+    Repeated { head, record, times, tail: b"\xff\0\0\0\0\0\0\0\0".to_vec(), at: 0 }
+}
+
+fn giants() -> Vec<(&'static str, u64, Repeated)> {
+    let kib = "x".repeat(1 << 10);
+    let list = giant(1, &[], text(&kib));
+    let set = giant(2, &[], text("x".repeat(200)));
+    let hash = giant(4, &[], [text("some field"), text(&kib)].concat());
+    let scored = giant(5, &[], [text(&kib), 1.5f64.to_le_bytes().to_vec()].concat());
+    let members: Vec<_> = (0..100).map(|_| dumps::In::S("a member of some size")).collect();
+    let node = [len(2), text(dumps::listpack(&members))].concat();
+    let nodes = giant(18, &[], node);
+    let module = giant(7, &len(9), [&[5][..], &text(&kib)].concat());
+    let mut string = giant(0, &len(40 << 20), vec![b'x'; 1 << 20]);
+    string.times = 40;
+    let [lists, hashes] = [list.times as u64, hash.times as u64];
+    let [sets, scoreds, all] =
+        [set.times as u64, scored.times as u64, nodes.times as u64 * members.len() as u64];
+    let fields = module.times as u64 + 1;
+    let mut module = module;
+    module.tail.insert(0, 0);
+    vec![
+        ("list", lists, list),
+        ("set", sets, set),
+        ("hash", hashes, hash),
+        ("sorted set", scoreds, scored),
+        ("list of nodes", all, nodes),
+        ("module", fields, module),
+        ("string", 0, string),
+    ]
+}
+
+#[test]
+fn a_giant_value_streams_in_a_window() {
+    let _alone = ALONE.lock().unwrap();
+    for (name, expected, mut source) in giants() {
+        let size = source.len() as u64;
+        let (mut elements, mut decoder) = (0, Decoder::new());
+        let bytes = peak(|| {
+            let mut reader = StreamReader::new(&mut source);
+            while let Some(event) = reader.next().unwrap() {
+                elements += decode(&event.kind(), &mut decoder);
+            }
+            assert_eq!(reader.offset(), size);
+        });
+        assert_eq!(elements, expected, "{name}");
+        assert!(bytes < 16 * MIB, "{name}: {bytes} bytes");
+    }
+}
+
+#[test]
+fn a_giant_value_is_checked_in_a_window_and_a_budget() {
+    let _alone = ALONE.lock().unwrap();
+    let options = CheckOptions::default().duplicate_budget(4 << 20).limits(Limits::default());
+    for (name, expected, source) in giants() {
+        let mut report = None;
+        let bytes = peak(|| report = Some(check_stream(source, &options).unwrap()));
+        let report = report.unwrap();
+        assert_ne!(report.verdict, Verdict::Damaged, "{name}: {:?}", report.findings);
+        assert_eq!(report.elements, expected.max(1), "{name}");
+        assert!(bytes < 16 * MIB, "{name}: {bytes} bytes");
+    }
+}
