@@ -1,5 +1,6 @@
 //! JSON lines.
 
+mod escape;
 mod facts;
 mod lines;
 mod stream;

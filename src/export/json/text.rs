@@ -1,8 +1,8 @@
 //! Text under construction, and how bytes become JSON.
 
+use super::escape::escape;
 use crate::rdb::StreamId;
 use crate::rdb::encoding::Scalar;
-use crate::wire::number::Digits;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -11,8 +11,7 @@ pub(super) const BLOCK: usize = 4096;
 /// Bytes of input of one go of base64: whole groups, so that no padding comes in between.
 pub(super) const BASE64_BLOCK: usize = 3 << 12;
 
-/// Bytes that were written, in a buffer that is always initialised: there is no zeroing, and no
-/// check of capacity, for each of the many short writes of one element.
+/// Bytes that were written, in a buffer that is always initialised: no write has to zero it first.
 pub(super) struct Text {
     bytes: Vec<u8>,
     end: usize,
@@ -37,24 +36,133 @@ impl Text {
         self.end = self.end.min(len);
     }
 
-    /// At least `n` bytes behind the end.
+    /// A pen at the end.
     #[inline(always)]
-    fn room(&mut self, n: usize) -> &mut [u8] {
-        if self.bytes.len() - self.end < n {
-            self.grow(n);
+    pub(super) fn pen(&mut self) -> Pen<'_> {
+        let end = self.end;
+        Pen { text: self, end }
+    }
+
+    pub(super) fn push(&mut self, byte: u8) {
+        let mut pen = self.pen();
+        pen.push(byte);
+        pen.done();
+    }
+
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        let mut pen = self.pen();
+        pen.put(bytes);
+        pen.done();
+    }
+
+    pub(super) fn signed(&mut self, n: i64) {
+        let mut pen = self.pen();
+        pen.signed(n);
+        pen.done();
+    }
+
+    pub(super) fn unsigned(&mut self, n: u64) {
+        let mut pen = self.pen();
+        pen.unsigned(n);
+        pen.done();
+    }
+
+    pub(super) fn id(&mut self, id: StreamId) {
+        let mut pen = self.pen();
+        pen.id(id);
+        pen.done();
+    }
+
+    pub(super) fn scalar(&mut self, scalar: Scalar<'_>) {
+        let mut pen = self.pen();
+        pen.scalar(scalar);
+        pen.done();
+    }
+
+    pub(super) fn string(&mut self, bytes: &[u8]) {
+        self.scalar(Scalar::Bytes(bytes));
+    }
+
+    /// At least `n` bytes from `end` on, which is the end or what will be.
+    #[inline(always)]
+    fn room(&mut self, end: usize, n: usize) -> &mut [u8] {
+        if self.bytes.len() - end < n {
+            self.grow(end, n);
         }
-        self.bytes.get_mut(self.end..).unwrap_or_default()
+        self.bytes.get_mut(end..).unwrap_or_default()
     }
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, n: usize) {
-        self.bytes.resize((self.bytes.len() * 2).max(self.end + n), 0);
+    fn grow(&mut self, end: usize, n: usize) {
+        self.bytes.resize((self.bytes.len() * 2).max(end + n), 0);
+    }
+
+    /// A string of which so many bytes are plain and stand behind the quote at `start` already;
+    /// the new end.
+    #[inline(never)]
+    fn string_from(&mut self, start: usize, bytes: &[u8], plain: usize) -> usize {
+        self.end = start + 1 + plain;
+        let mut rest = bytes.get(plain..).unwrap_or_default();
+        let mut ascii = true;
+        while !rest.is_empty() {
+            let block = rest.get(..BLOCK).unwrap_or(rest);
+            if ascii && !block.is_ascii() {
+                if std::str::from_utf8(rest).is_err() {
+                    self.end = start;
+                    self.base64(bytes);
+                    return self.end;
+                }
+                ascii = false;
+            }
+            self.escaped(block);
+            rest = rest.get(block.len()..).unwrap_or_default();
+        }
+        self.push(b'"');
+        self.end
+    }
+
+    /// A part of a string in quotes, of at most [`BLOCK`] bytes.
+    pub(super) fn escaped(&mut self, block: &[u8]) {
+        let room = self.room(self.end, block.len() * 6 + 16);
+        self.end += escape(block, room);
+    }
+
+    pub(super) fn base64(&mut self, bytes: &[u8]) {
+        self.put(b"{\"b64\":\"");
+        self.base64_digits(bytes);
+        self.put(b"\"}");
+    }
+
+    pub(super) fn base64_digits(&mut self, bytes: &[u8]) {
+        let room = self.room(self.end, bytes.len().div_ceil(3) * 4);
+        // It fails only where there is less room than just made.
+        self.end += STANDARD.encode_slice(bytes, room).unwrap_or_default();
+    }
+}
+
+/// Writes several things in a row. It keeps the end to itself until [`done`](Pen::done): stored and
+/// loaded again for every comma, the end would be what all the writing waits for.
+pub(super) struct Pen<'t> {
+    text: &'t mut Text,
+    end: usize,
+}
+
+impl Pen<'_> {
+    /// Gives back the new end.
+    #[inline(always)]
+    pub(super) fn done(self) {
+        self.text.end = self.end;
+    }
+
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.end
     }
 
     #[inline(always)]
     pub(super) fn push(&mut self, byte: u8) {
-        if let Some(to) = self.room(1).first_mut() {
+        if let Some(to) = self.text.room(self.end, 1).first_mut() {
             *to = byte;
             self.end += 1;
         }
@@ -62,43 +170,55 @@ impl Text {
 
     #[inline(always)]
     pub(super) fn put(&mut self, bytes: &[u8]) {
-        if let Some(to) = self.room(bytes.len()).get_mut(..bytes.len()) {
+        if let Some(to) = self.text.room(self.end, bytes.len()).get_mut(..bytes.len()) {
             copy(bytes, to);
             self.end += bytes.len();
         }
     }
 
+    /// The first `len` bytes: a copy of known size needs no call.
     #[inline(always)]
-    pub(super) fn signed(&mut self, n: i64) {
-        self.put(Digits::new().format(n));
+    pub(super) fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        if let Some(to) = self.text.room(self.end, N).first_chunk_mut() {
+            *to = *bytes;
+            self.end += len;
+        }
     }
 
+    #[inline(always)]
+    pub(super) fn signed(&mut self, n: i64) {
+        if n < 0 {
+            self.push(b'-');
+        }
+        self.unsigned(n.unsigned_abs());
+    }
+
+    #[inline(always)]
     pub(super) fn unsigned(&mut self, n: u64) {
-        match i64::try_from(n) {
-            Ok(n) => self.signed(n),
-            // Of the two digits more that it may have, the last is cut off to fit.
-            Err(_) => {
-                self.put(Digits::new().format((n / 10).cast_signed()));
-                self.put(Digits::new().format((n % 10).cast_signed()));
+        const PAIRS: [[u8; 2]; 100] = pairs();
+        let mut len = n.checked_ilog10().unwrap_or_default() as usize + 1;
+        let Some(to) = self.text.room(self.end, len).get_mut(..len) else { return };
+        self.end += len;
+        let mut rest = n;
+        while let Some(at) = len.checked_sub(2) {
+            let pair = usize::try_from(rest % 100).ok().and_then(|two| PAIRS.get(two));
+            if let (Some(to), Some(pair)) = (to.get_mut(at..len), pair) {
+                to.copy_from_slice(pair);
             }
+            (rest, len) = (rest / 100, at);
+        }
+        if let (1, Some(to), Ok(one)) = (len, to.first_mut(), u8::try_from(rest)) {
+            *to = b'0' + one;
         }
     }
 
     /// A stream ID, quoted.
+    #[inline(always)]
     pub(super) fn id(&mut self, id: StreamId) {
         self.push(b'"');
         self.unsigned(id.ms);
         self.push(b'-');
         self.unsigned(id.seq);
-        self.push(b'"');
-    }
-
-    /// A double as text in quotes: JSON's numbers have neither infinities nor a safe minus zero.
-    pub(super) fn double(&mut self, value: f64, scratch: &mut Vec<u8>) {
-        scratch.clear();
-        crate::wire::number::write_double(value, scratch);
-        self.push(b'"');
-        self.put(scratch);
         self.push(b'"');
     }
 
@@ -117,7 +237,8 @@ impl Text {
     /// A byte string: in quotes where it is UTF-8, else as base64.
     #[inline(always)]
     pub(super) fn string(&mut self, bytes: &[u8]) {
-        let Some((quote, to)) = self.room(bytes.len() + 2).split_first_mut() else { return };
+        let room = self.text.room(self.end, bytes.len() + 2);
+        let Some((quote, to)) = room.split_first_mut() else { return };
         *quote = b'"';
         let plain = copy_plain(bytes, to);
         if plain == bytes.len()
@@ -126,49 +247,22 @@ impl Text {
             *quote = b'"';
             self.end += plain + 2;
         } else {
-            self.string_from(bytes, plain);
+            self.end = self.text.string_from(self.end, bytes, plain);
         }
     }
+}
 
-    /// The same, of which so many bytes are plain and stand behind the quote already.
-    #[inline(never)]
-    fn string_from(&mut self, bytes: &[u8], plain: usize) {
-        let start = self.end;
-        self.end += 1 + plain;
-        let mut rest = bytes.get(plain..).unwrap_or_default();
-        let mut ascii = true;
-        while !rest.is_empty() {
-            let block = rest.get(..BLOCK).unwrap_or(rest);
-            if ascii && !block.is_ascii() {
-                if std::str::from_utf8(rest).is_err() {
-                    self.end = start;
-                    return self.base64(bytes);
-                }
-                ascii = false;
-            }
-            self.escaped(block);
-            rest = rest.get(block.len()..).unwrap_or_default();
-        }
-        self.push(b'"');
+/// The numbers to 99 in two digits.
+const fn pairs() -> [[u8; 2]; 100] {
+    let mut pairs = [[0; 2]; 100];
+    let mut rest: &mut [[u8; 2]] = &mut pairs;
+    let mut n = 0;
+    while let Some((pair, more)) = rest.split_first_mut() {
+        *pair = [b'0' + n / 10, b'0' + n % 10];
+        rest = more;
+        n += 1;
     }
-
-    /// A part of a string in quotes, of at most [`BLOCK`] bytes.
-    pub(super) fn escaped(&mut self, block: &[u8]) {
-        let room = self.room(block.len() * 6 + 8);
-        self.end += escape(block, room);
-    }
-
-    pub(super) fn base64(&mut self, bytes: &[u8]) {
-        self.put(b"{\"b64\":\"");
-        self.base64_digits(bytes);
-        self.put(b"\"}");
-    }
-
-    pub(super) fn base64_digits(&mut self, bytes: &[u8]) {
-        let room = self.room(bytes.len().div_ceil(3) * 4);
-        // It fails only where there is less room than just made.
-        self.end += STANDARD.encode_slice(bytes, room).unwrap_or_default();
-    }
+    pairs
 }
 
 /// Copies to as many bytes, without a call where they are few.
@@ -179,14 +273,14 @@ fn copy(from: &[u8], to: &mut [u8]) {
             for (to, from) in to.iter_mut().zip(from) {
                 *to = *from;
             }
-            Some(0)
+            return;
         }
-        4..8 => ends::<4>(from, to).map(|_| 0),
-        8..=16 => ends::<8>(from, to).map(|_| 0),
-        17..=32 => ends::<16>(from, to).map(|_| 0),
-        _ => None,
+        4..8 => ends::<4>(from, to).is_some(),
+        8..=16 => ends::<8>(from, to).is_some(),
+        17..=32 => ends::<16>(from, to).is_some(),
+        _ => false,
     };
-    if copied.is_none() {
+    if !copied {
         to.copy_from_slice(from);
     }
 }
@@ -244,58 +338,11 @@ fn copy_plain_long(from: &[u8], to: &mut [u8]) -> usize {
 /// Whether none of the bytes is a control, a quote, a backslash or beyond ASCII.
 #[inline(always)]
 fn is_plain<const N: usize>(bytes: [u8; N]) -> bool {
+    // As signed numbers, bytes beyond ASCII are below the controls: one comparison for both.
     let odd = |byte: u8| {
-        u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\') | byte >> 7
+        u8::from(byte.cast_signed() < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
     };
     bytes.iter().fold(0, |any, &byte| any | odd(byte)) == 0
-}
-
-/// Escapes into room for six bytes a byte and eight more; how many that took.
-fn escape(block: &[u8], room: &mut [u8]) -> usize {
-    let (mut rest, mut at) = (block, 0);
-    while !rest.is_empty() {
-        let (plain, odd) = run_of_plain(rest);
-        let Some(to) = room.get_mut(at..at + plain) else { return at };
-        to.copy_from_slice(rest.get(..plain).unwrap_or_default());
-        at += plain;
-        rest = rest.get(plain..).unwrap_or_default();
-        if odd && let Some((byte, more)) = rest.split_first() {
-            let (form, len) = escape_of(*byte);
-            if let Some(to) = room.get_mut(at..).and_then(|to| to.first_chunk_mut()) {
-                *to = form;
-            }
-            at += len;
-            rest = more;
-        }
-    }
-    at
-}
-
-fn run_of_plain(bytes: &[u8]) -> (usize, bool) {
-    let odd = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    match bytes.iter().position(odd) {
-        Some(at) => (at, true),
-        None => (bytes.len(), false),
-    }
-}
-
-/// How JSON writes a byte that cannot stand as it is, as the crate serde_json does.
-fn escape_of(byte: u8) -> ([u8; 8], usize) {
-    const HEX: [u8; 16] = *b"0123456789abcdef";
-    let short = |letter| ([b'\\', letter, 0, 0, 0, 0, 0, 0], 2);
-    match byte {
-        b'"' | b'\\' => short(byte),
-        0x08 => short(b'b'),
-        0x09 => short(b't'),
-        0x0a => short(b'n'),
-        0x0c => short(b'f'),
-        0x0d => short(b'r'),
-        _ => {
-            let digit = |n: u8| HEX.get(usize::from(n)).copied().unwrap_or_default();
-            let [high, low] = [digit(byte >> 4), digit(byte & 15)];
-            ([b'\\', b'u', b'0', b'0', high, low, 0, 0], 6)
-        }
-    }
 }
 
 #[cfg(test)]
@@ -318,7 +365,7 @@ mod tests {
 
     #[test]
     fn any_byte_at_any_place_of_any_length_is_written_as_serde_json_does() {
-        for len in (0..70usize).chain([4095, 4096, 4097, 9000]) {
+        for len in (0..140usize).chain([4095, 4096, 4097, 9000]) {
             for byte in 0..=255 {
                 let places = [0, 1, len / 2, len.saturating_sub(9), len.saturating_sub(1)];
                 for at in places.into_iter().filter(|at| *at < len) {
@@ -340,18 +387,21 @@ mod tests {
     }
 
     #[test]
-    fn unsigned_numbers_are_printed_to_the_last() {
-        for n in [0, 9, 1 << 63, (1 << 63) - 1, u64::MAX, u64::MAX - 5, 10_000_000_000_000_000_000]
-        {
+    fn numbers_of_every_length_are_printed_like_rust_prints_them() {
+        let tens = (0..20).map(|power| 10u64.pow(power));
+        let numbers = tens.flat_map(|ten| [ten - 1, ten, ten + 1, ten.saturating_mul(7)]);
+        for n in numbers.chain([u64::MAX, u64::MAX - 1, 1 << 63]) {
             let mut text = Text::new();
             text.unsigned(n);
-            assert_eq!(text.bytes(), n.to_string().as_bytes());
+            text.push(b' ');
+            text.signed(n.cast_signed());
+            assert_eq!(text.bytes(), format!("{n} {}", n.cast_signed()).as_bytes());
         }
     }
 
     proptest! {
         #[test]
-        fn text_is_written_as_serde_json_does(text in "\\PC{0,80}|[\"\\\\\n\t\x00-\x1f a-z]{0,200}") {
+        fn text_is_written_as_serde_json_does(text in "\\PC{0,80}|[\"\\\\\n\t\x00-\x1f a-z]{0,300}") {
             prop_assert_eq!(written(text.as_bytes()), expected(text.as_bytes()));
         }
 
