@@ -107,6 +107,7 @@ faults! {
     FieldExpiry Corrupt "field_expiry" "a hash field's expiry is not a time",
     KeyMeta Corrupt "key_meta" "a key's metadata is malformed",
     SlotRange Corrupt "slot_range" "a range of slots is not within 0 to 16383",
+    PayloadTail Corrupt "payload_tail" "a payload goes on after its value",
     ChecksumMismatch Checksum "checksum_mismatch" "the stored checksum is not that of the bytes before it",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
@@ -185,6 +186,15 @@ impl Error {
     pub(crate) fn io(source: io::Error, offset: Option<u64>) -> Self {
         let mut error = Self::from_parts(ErrorKind::Io, None, offset);
         error.0.source = Some(source);
+        error
+    }
+
+    /// A request that makes no sense, in words.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn usage(detail: impl Into<String>) -> Self {
+        let mut error = Self::from_parts(ErrorKind::Usage, None, None);
+        error.0.detail = Some(detail.into());
         error
     }
 

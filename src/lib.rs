@@ -87,6 +87,7 @@ pub mod export;
 pub mod guide;
 mod limits;
 pub mod rdb;
+pub mod select;
 mod time;
 pub mod wire;
 

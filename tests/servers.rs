@@ -6,7 +6,9 @@ mod servers;
 
 use redis::{Connection, Value, cmd};
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
-use redkeep::rdb::{Decoder, Element, EventKind, Score, SliceReader, StrBuf};
+use redkeep::rdb::{
+    Decoder, Element, EventKind, Payload, Score, ServerVersion, SliceReader, StrBuf, Writer,
+};
 use redkeep::wire::number::{Digits, parse_double};
 use servers::{ALL, Server};
 use std::collections::BTreeMap;
@@ -185,6 +187,53 @@ fn a_fresh_dump_is_sound_and_reads_as_the_server_answers() {
             assert_eq!(our_values, values, "{name} {}", key.escape_ascii());
             // PTTL counts from when it was asked: within one step of ten seconds.
             assert!((our_expires - expires).abs() <= 1, "{name} {}", key.escape_ascii());
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn payloads_made_of_a_dump_restore_and_written_files_load() {
+    for name in ALL {
+        let server = Server::start(name, None).unwrap();
+        let mut connection = server.connect().unwrap();
+        fill(&mut connection, &mut Random(4), 200);
+        let dump = server.save();
+        let version = name.parse::<ServerVersion>().unwrap().rdb_version();
+        let empty = Server::start(name, None).unwrap();
+        let mut restored = empty.connect().unwrap();
+        // Every other key, into a file of its own.
+        let (mut writer, mut kept) = (Writer::new(Vec::new()), 0);
+        let mut buf = StrBuf::new();
+        for event in SliceReader::new(&dump) {
+            let event = event.unwrap();
+            let Some(entry) = event.entry() else {
+                writer.event(&event).unwrap();
+                continue;
+            };
+            let key = entry.key().bytes(&mut buf).unwrap();
+            let payload = Payload::encode(entry.value(), None, version);
+            let at = entry.expires().map_or(0, |at| at.get());
+            let mut restore = cmd("RESTORE");
+            restore.arg(key).arg(at).arg(&payload[..]).arg("ABSTTL").exec(&mut restored).unwrap();
+            if kept % 2 == 0 {
+                writer.entry(&entry).unwrap();
+            }
+            kept += 1;
+        }
+        let original = asked(&mut connection, now_ms());
+        assert_eq!(asked(&mut restored, now_ms()).len(), original.len());
+        for (key, (_, values)) in asked(&mut restored, now_ms()) {
+            assert_eq!(values, original[&key].1, "{name} {}", key.escape_ascii());
+        }
+        let half = writer.finish().unwrap();
+        let report = check_slice(&half, &CheckOptions::default().target(name.parse().unwrap()));
+        assert_eq!((report.verdict, report.keys), (Verdict::Sound, 100), "{:?}", report.findings);
+        let loaded = Server::start(name, Some(&half)).expect("it loads what was written");
+        let loaded = asked(&mut loaded.connect().unwrap(), now_ms());
+        assert_eq!(loaded.len(), 100);
+        for (key, (_, values)) in loaded {
+            assert_eq!(values, original[&key].1, "{name} {}", key.escape_ascii());
         }
     }
 }

@@ -26,7 +26,8 @@ pub(crate) struct Mark {
     part: Part,
     /// A string's head begins here (piece).
     opens: bool,
-    /// All of it is here (module data), the item ends here (piece), it was computed (footer).
+    /// All of it is here (module data), the item ends here (piece), a footer follows (end), the
+    /// sum was computed (footer).
     whole: bool,
     /// Where the type byte is (entry), items (run), bytes to come (piece), the sum (footer).
     first: u64,
@@ -88,6 +89,11 @@ impl Mark {
     ) -> Mark {
         let run = Mark::run(kind, part, following, left);
         Mark { what: What::Piece, opens, whole: ends, ..run }
+    }
+
+    /// The end opcode, and whether a footer follows.
+    pub(crate) fn eof(footer: bool) -> Mark {
+        Mark { whole: footer, ..Mark::of(What::Eof) }
     }
 
     pub(crate) fn footer(computed: Option<u64>) -> Mark {
@@ -201,6 +207,11 @@ impl<'a> Event<'a> {
                 }
             }
         }
+    }
+
+    /// Of the end opcode: whether a footer follows, which only the header knows.
+    pub(crate) fn expects_footer(&self) -> bool {
+        self.mark.whole
     }
 
     /// A copy that owns its bytes.

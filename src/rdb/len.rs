@@ -34,6 +34,22 @@ impl Cursor<'_> {
     }
 }
 
+/// Appends a length in its shortest form, as servers write it.
+pub(crate) fn write_length(length: u64, out: &mut Vec<u8>) {
+    match (u8::try_from(length), u16::try_from(length), u32::try_from(length)) {
+        (Ok(n @ 0..64), ..) => out.push(n),
+        (_, Ok(n @ 0..16_384), _) => out.extend_from_slice(&(n | 0x4000).to_be_bytes()),
+        (.., Ok(n)) => {
+            out.push(0x80);
+            out.extend_from_slice(&n.to_be_bytes());
+        }
+        _ => {
+            out.push(0x81);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +65,17 @@ mod tests {
             assert!(c.is_empty());
         }
         assert_eq!(Cursor::new(&[0x7f, 0xff]).length(), Ok(16_383));
+    }
+
+    #[test]
+    fn lengths_are_written_in_the_shortest_form_and_read_back() {
+        let edges = [0, 63, 64, 16_383, 16_384, 0xffff_ffff, 0x1_0000_0000, u64::MAX];
+        for (length, size) in edges.into_iter().zip([1, 1, 2, 2, 5, 5, 9, 9]) {
+            let mut bytes = Vec::new();
+            write_length(length, &mut bytes);
+            assert_eq!(bytes.len(), size, "{length}");
+            assert_eq!(Cursor::new(&bytes).length(), Ok(length));
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@
 mod attribute;
 pub mod check;
 mod decode;
+mod dump;
 mod element;
 pub mod encoding;
 mod entry;
@@ -49,9 +50,11 @@ mod value;
 mod value_type;
 mod version;
 mod walk;
+mod writer;
 
 pub use attribute::Attributes;
 pub use decode::{Decoder, Elements};
+pub use dump::{Payload, encode_functions, parse_functions};
 pub use element::{Element, ModuleField, Score, StreamCounters, StreamId, StreamInfo, Visit};
 pub use entry::{Entry, OwnedEntry};
 pub use event::{
@@ -65,3 +68,4 @@ pub use template::HashTemplate;
 pub use value::{Items, Located, Value};
 pub use value_type::{DataType, ValueType};
 pub use version::{Header, Lineage, ServerVersion, UnknownServer};
+pub use writer::Writer;

@@ -3,6 +3,16 @@
 use crate::rdb::value_type::ValueType;
 use crate::rdb::version::Lineage;
 
+/// The bytes of opcodes that are written.
+pub(crate) mod byte {
+    pub(crate) const KEY_META: u8 = 243;
+    pub(crate) const FUNCTION2: u8 = 245;
+    pub(crate) const AUX: u8 = 250;
+    pub(crate) const RESIZE_DB: u8 = 251;
+    pub(crate) const SELECT_DB: u8 = 254;
+    pub(crate) const EOF: u8 = 255;
+}
+
 /// An opcode: a record that is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opcode {

@@ -270,7 +270,7 @@ impl Parser {
             EventKind::Eof => {
                 let footer = self.header.has_footer();
                 self.state = if footer { State::Footer } else { State::Done };
-                return Ok((1, Mark::of(What::Eof)));
+                return Ok((1, Mark::eof(footer)));
             }
             EventKind::SelectDb(db) => (self.db, self.slot) = (db, None),
             EventKind::SlotInfo { slot, .. } => self.slot = u16::try_from(slot).ok(),

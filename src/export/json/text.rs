@@ -1,6 +1,6 @@
 //! Text under construction, and how bytes become JSON.
 
-use super::escape::escape;
+use super::escape::{SLACK, escape};
 use crate::rdb::StreamId;
 use crate::rdb::encoding::Scalar;
 use base64::Engine;
@@ -124,7 +124,7 @@ impl Text {
 
     /// A part of a string in quotes, of at most [`BLOCK`] bytes.
     pub(super) fn escaped(&mut self, block: &[u8]) {
-        let room = self.room(self.end, block.len() * 6 + 16);
+        let room = self.room(self.end, block.len() * 6 + SLACK);
         self.end += escape(block, room);
     }
 

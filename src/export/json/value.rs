@@ -2,11 +2,12 @@
 
 use super::lines::Lines;
 use super::stream::StreamShape;
-use super::text::{BASE64_BLOCK, BLOCK};
+use super::text::{BASE64_BLOCK, BLOCK, Pen};
 use crate::UnixMillis;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::encoding::Scalar;
 use crate::rdb::{DataType, Element, Entry, Score, ValueType, Visit};
+use crate::wire::number::write_double;
 use std::io::Write;
 
 /// Strings from this length on are written in steps, so that their JSON need not be held.
@@ -96,19 +97,24 @@ impl Shown<'_> {
         self.shape.comma = false;
     }
 
-    /// A comma, where one is due.
+    /// A pen behind the comma, where one is due.
     #[inline(always)]
-    pub(super) fn separate(&mut self) {
-        if self.shape.comma {
-            self.lines.text.push(b',');
+    fn next(&mut self) -> Pen<'_> {
+        let mut pen = self.lines.text.pen();
+        if std::mem::replace(&mut self.shape.comma, true) {
+            pen.push(b',');
         }
-        self.shape.comma = true;
+        pen
+    }
+
+    pub(super) fn separate(&mut self) {
+        self.next().done();
     }
 
     #[inline(always)]
     pub(super) fn scalar(&mut self, scalar: Scalar<'_>) -> Result<()> {
         match scalar {
-            Scalar::Bytes(bytes) if bytes.len() >= LONG => self.long_string(bytes),
+            Scalar::Bytes(bytes) if is_long(scalar) => self.long_string(bytes),
             _ => {
                 self.lines.text.scalar(scalar);
                 Ok(())
@@ -141,23 +147,25 @@ impl Shown<'_> {
         self.lines.spill(self.sink)
     }
 
-    /// A score in quotes. Whole numbers of up to eight digits are printed the same by all servers,
-    /// and are most scores.
-    #[inline(always)]
-    fn score(&mut self, score: Score<'_>) -> Result<()> {
-        const PLAIN: i64 = 100_000_000;
-        let whole = match score {
-            Score::Int(n) if n.abs() < PLAIN => Some(n),
-            Score::Double(value) => whole_number(value),
-            _ => None,
-        };
-        let text = &mut self.lines.text;
-        match (whole, score.value()) {
-            (Some(n), _) => text.scalar(Scalar::Int(n)),
-            (None, Some(value)) => text.double(value, &mut self.shape.scratch),
-            (None, None) => return Err(Error::from_fault(Fault::TextNumber)),
+    /// A row of one or two strings and a number, in brackets.
+    #[inline(never)]
+    fn long_row(
+        &mut self,
+        first: Scalar<'_>,
+        second: Scalar<'_>,
+        expires: Option<UnixMillis>,
+    ) -> Result<()> {
+        self.separate();
+        self.lines.text.push(b'[');
+        self.scalar(first)?;
+        self.lines.text.push(b',');
+        self.scalar(second)?;
+        if let Some(at) = expires {
+            self.lines.text.push(b',');
+            self.lines.text.signed(at.get());
         }
-        Ok(())
+        self.lines.text.push(b']');
+        self.spill()
     }
 
     fn at(&mut self, index: u64) {
@@ -173,6 +181,37 @@ impl Shown<'_> {
         }
         text.push(b',');
     }
+}
+
+#[inline(always)]
+fn is_long(scalar: Scalar<'_>) -> bool {
+    matches!(scalar, Scalar::Bytes(bytes) if bytes.len() >= LONG)
+}
+
+/// A score as servers print it: as an integer, or in `text`. Whole numbers of up to eight digits
+/// are printed the same by all of them, and are most scores.
+#[inline(always)]
+fn print(score: Score<'_>, text: &mut Vec<u8>) -> Option<i64> {
+    const PLAIN: i64 = 100_000_000;
+    text.clear();
+    match score {
+        Score::Int(n) if n.abs() < PLAIN => return Some(n),
+        Score::Double(value) => match whole_number(value) {
+            Some(n) => return Some(n),
+            None => write_double(value, text),
+        },
+        _ => {
+            if let Some(value) = score.value() {
+                write_double(value, text);
+            }
+        }
+    }
+    None
+}
+
+/// No number was found in the text of a score.
+fn printed_nothing(score: Scalar<'_>) -> bool {
+    score == Scalar::Bytes(b"")
 }
 
 /// The integer that a double of up to eight digits is; a minus zero is none.
@@ -195,20 +234,31 @@ impl Visit for Shown<'_> {
 
     #[inline(always)]
     fn member(&mut self, member: Scalar<'_>) -> Result<()> {
-        self.separate();
-        self.scalar(member)?;
+        if is_long(member) {
+            self.separate();
+            self.scalar(member)?;
+            return self.spill();
+        }
+        let mut pen = self.next();
+        pen.scalar(member);
+        pen.done();
         self.spill()
     }
 
     #[inline(always)]
     fn scored(&mut self, member: Scalar<'_>, score: Score<'_>) -> Result<()> {
-        self.separate();
-        self.lines.text.push(b'[');
-        self.scalar(member)?;
-        self.lines.text.push(b',');
-        self.score(score)?;
-        self.lines.text.push(b']');
-        self.spill()
+        let mut printed = std::mem::take(&mut self.shape.scratch);
+        let score = match print(score, &mut printed) {
+            Some(n) => Scalar::Int(n),
+            None => Scalar::Bytes(&printed),
+        };
+        let done = if printed_nothing(score) {
+            Err(Error::from_fault(Fault::TextNumber))
+        } else {
+            self.field(member, score, None)
+        };
+        self.shape.scratch = printed;
+        done
     }
 
     #[inline(always)]
@@ -218,26 +268,27 @@ impl Visit for Shown<'_> {
         value: Scalar<'_>,
         expires: Option<UnixMillis>,
     ) -> Result<()> {
-        self.separate();
-        self.lines.text.push(b'[');
-        self.scalar(field)?;
-        self.lines.text.push(b',');
-        self.scalar(value)?;
-        if let Some(at) = expires {
-            self.lines.text.push(b',');
-            self.lines.text.signed(at.get());
+        if is_long(field) || is_long(value) {
+            return self.long_row(field, value, expires);
         }
-        self.lines.text.push(b']');
+        let mut pen = self.next();
+        pen.push(b'[');
+        pen.scalar(field);
+        pen.push(b',');
+        pen.scalar(value);
+        if let Some(at) = expires {
+            pen.push(b',');
+            pen.signed(at.get());
+        }
+        pen.push(b']');
+        pen.done();
         self.spill()
     }
 
     #[inline(always)]
     fn stream_field(&mut self, field: Scalar<'_>, value: Scalar<'_>) -> Result<()> {
-        self.separate();
-        self.scalar(field)?;
-        self.lines.text.push(b',');
-        self.scalar(value)?;
-        self.spill()
+        self.member(field)?;
+        self.member(value)
     }
 
     fn other(&mut self, element: Element<'_>) -> Result<()> {
@@ -255,7 +306,9 @@ impl Visit for Shown<'_> {
             }
             Element::FloatAt(index, element) => {
                 self.at(index);
-                self.lines.text.double(element, &mut self.shape.scratch);
+                self.shape.scratch.clear();
+                write_double(element, &mut self.shape.scratch);
+                self.lines.text.string(&self.shape.scratch);
                 self.lines.text.push(b']');
                 self.spill()
             }

@@ -19,6 +19,7 @@ use crate::rdb::string::{StrBuf, StrHead};
 use crate::rdb::value::Items;
 use crate::rdb::value_type::{DataType, ValueType};
 use crate::rdb::version::{Header, Lineage};
+use crate::rdb::writer::SALVAGED;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom};
 
@@ -26,7 +27,7 @@ use std::io::{Read, Seek, SeekFrom};
 const MOST_FACTS: usize = 64;
 const LONGEST_FACT: usize = 256;
 /// Problems that no server notices on loading.
-const UNNOTICED: [&str; 3] = ["trailing_bytes", "scores_unsorted", "magic_mismatch"];
+const UNNOTICED: [&str; 4] = ["trailing_bytes", "scores_unsorted", "magic_mismatch", "salvaged"];
 /// Keys that occur more than once and are told apart by name; a hostile file may hold millions.
 const MOST_REPEATS: usize = 100_000;
 /// Libraries and modules that are listed by name.
@@ -416,7 +417,8 @@ impl<'o> Checker<'o> {
         let value = aux.value.bytes(&mut self.buf).map(text);
         match (name, value) {
             (Ok(name), Ok(value)) => {
-                if self.report.facts.len() < MOST_FACTS && name != "lua" && name != "slot-info" {
+                let room = self.report.facts.len() < MOST_FACTS || name == SALVAGED;
+                if room && name != "lua" && name != "slot-info" {
                     self.report.facts.insert(name, value);
                 }
             }
@@ -561,13 +563,19 @@ impl<'o> Checker<'o> {
         (!hashes.is_empty()).then_some(Repeated { keys, hashes })
     }
 
-    /// Valkey says so in its files; another server's body under its magic was put together.
+    /// Valkey says so in its files; another server's body under its magic was put together. And what
+    /// was salvaged knowingly has to say that for ever.
     fn provenance(&mut self) {
         let valkey = self.header.is_some_and(|header| header.lineage == Lineage::Valkey);
-        let says = |name| self.report.facts.contains_key(name);
-        if valkey && says("redis-ver") && !says("valkey-ver") {
+        let says = |name: &str| self.report.facts.contains_key(name);
+        let [redis, valkey_ver, salvaged] = ["redis-ver", "valkey-ver", SALVAGED].map(says);
+        if valkey && redis && !valkey_ver {
             let message = "the magic is Valkey's, and the file says that Redis wrote it".to_owned();
             self.problem("magic_mismatch", Some(0), message);
+        }
+        if salvaged {
+            let message = "it was put together from a file that failed its check".to_owned();
+            self.problem("salvaged", None, message);
         }
     }
 
