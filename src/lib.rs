@@ -5,6 +5,8 @@
 //!   levels: raw records, encodings, logical elements.
 //! - [`rdb::check`] says whether a dump is sound, what is in it, and whether a given server would
 //!   load it.
+//! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key.
+//! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
 //! - `export` (feature `json`) writes dumps as JSON lines.
 //! - The [`guide`] explains dumps and checks in prose.
 //!
@@ -41,7 +43,7 @@
 //! # For whom this is the wrong library
 //!
 //! It does not talk to a server (use the `redis` crate), does not read append-only files, and does
-//! not write dumps. It gives no owned tree of all keys and values: what is read is handed on piece
+//! not make or convert values: what it writes are records as they came. It gives no owned tree of all keys and values: what is read is handed on piece
 //! by piece. It is synchronous; in an async program, call it from a blocking task.
 //!
 //! # The floors
@@ -53,7 +55,8 @@
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`] |
-//! | meaning | `export` |
+//! | meaning | [`select`], `digest`, `export` |
+//! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
 //! # What can be relied on
@@ -73,14 +76,18 @@
 //! | feature | adds | brings |
 //! |---|---|---|
 //! | `json` | `Serialize` on reports, `export` | serde, serde_json, base64 |
+//! | `digest` | `digest` | sha1, blake3 |
+//! | `regex` | selecting keys by regular expression | regex |
 //! | `mmap` | opening a file as a memory map | memmap2 |
-//! | `cli` | the `redkeep` program | clap, indicatif, and `json` |
+//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, and `json` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+#[cfg(feature = "digest")]
+pub mod digest;
 mod error;
 #[cfg(feature = "json")]
 pub mod export;
@@ -88,6 +95,7 @@ pub mod guide;
 mod limits;
 pub mod rdb;
 pub mod select;
+pub mod task;
 mod time;
 pub mod wire;
 

@@ -323,6 +323,73 @@ fn a_named_pipe_is_read_once() {
     assert_eq!(code(&output), 0, "{}", stdout(&output));
 }
 
+/// Names in the folder of a dump.
+fn beside(dump: &Dump) -> Vec<String> {
+    let entries = dump.path.parent().unwrap().read_dir().unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn extract(dump: &Dump, arguments: &str) -> Output {
+    let part = dump.path.with_file_name("part.rdb");
+    redkeep("extract")
+        .arg(&dump.path)
+        .arg("-o")
+        .arg(part)
+        .args(arguments.split(' '))
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn keys_are_extracted_into_a_dump_that_is_sound() {
+    let dump =
+        Dump::of(&dump(&[string("user:1", "a"), string("cart", "b"), string("user:2", "c")]));
+    let output = extract(&dump, "--key user:* --not-key *2 --json");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&outcome["read"], &outcome["written"]), (&3.into(), &1.into()));
+    let part = dump.path.with_file_name("part.rdb");
+    let shown = redkeep("export").arg(&part).output().unwrap();
+    let lines: Vec<&str> = stdout(&shown).lines().collect();
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].contains(r#""key":"user:1""#));
+    assert_eq!(code(&redkeep("check").arg(&part).output().unwrap()), 0);
+    let some = dump.run("export --prefix user:");
+    assert_eq!(stdout(&some).lines().count(), 2);
+}
+
+#[test]
+fn an_extract_appears_whole_or_not_at_all() {
+    let sound = Dump::of(&two_keys());
+    assert_eq!(code(&extract(&sound, "--dry-run")), 0);
+    assert_eq!(beside(&sound), ["dump.rdb"]);
+    let mut bytes = two_keys();
+    bytes[15] ^= 1;
+    let damaged = Dump::of(&bytes);
+    let output = extract(&damaged, "--key *");
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("nothing was written"), "{}", stderr(&output));
+    assert_eq!(beside(&damaged), ["dump.rdb"]);
+}
+
+#[test]
+fn a_file_that_is_there_is_kept() {
+    let dump = Dump::of(&two_keys());
+    let part = dump.path.with_file_name("part.rdb");
+    std::fs::write(&part, "precious").unwrap();
+    assert_eq!(code(&extract(&dump, "--key one")), 1);
+    assert_eq!(std::fs::read(&part).unwrap(), b"precious");
+    assert_eq!(code(&extract(&dump, "--key one --force")), 0);
+    assert_eq!(code(&redkeep("check").arg(&part).output().unwrap()), 0);
+    let itself = redkeep("extract --force -o").arg(&dump.path).arg(&dump.path).output().unwrap();
+    assert_eq!(code(&itself), 2);
+    assert_eq!(std::fs::read(&dump.path).unwrap(), two_keys());
+    assert_eq!(beside(&dump), ["dump.rdb", "part.rdb"]);
+}
+
 /// The commands that the README tells people to try do what it says.
 #[test]
 fn the_readme_is_right() {

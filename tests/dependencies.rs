@@ -29,13 +29,17 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 6] = [
+const OPTIONAL: [(&str, &[&str]); 10] = [
     ("base64", &["json"]),
+    ("blake3", &["digest"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("memmap2", &["mmap"]),
+    ("regex", &["regex"]),
     ("serde", &["json"]),
     ("serde_json", &["json"]),
+    ("sha1", &["digest"]),
+    ("tempfile", &["cli"]),
 ];
 
 #[test]

@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 7] = [
     &["error", "limits", "time"],
     &["wire"],
     &["rdb", "aof"],
-    &["pipe", "select", "export", "keyspace"],
+    &["pipe", "select", "export", "keyspace", "digest"],
     &["live", "repo"],
     &["task"],
     &["cli", "bin", "guide"],

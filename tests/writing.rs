@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use redkeep::rdb::{Payload, StreamReader, Writer};
+use redkeep::rdb::check::{CheckOptions, check_slice};
+use redkeep::rdb::{Payload, SliceReader, StreamReader, Writer};
 use redkeep::{Fault, Limits, Result};
 use std::path::{Path, PathBuf};
 
@@ -80,4 +81,16 @@ fn payloads_of_every_server_are_read_and_made_again() {
         }
     }
     assert!(payloads > 100, "only {payloads}");
+}
+
+#[test]
+fn what_was_salvaged_says_so_for_ever() {
+    let mut writer = Writer::new(Vec::new());
+    for event in SliceReader::new(b"REDIS0009\x00\x01a\x01x\x00\x01b").map_while(Result::ok) {
+        writer.event(&event).unwrap();
+    }
+    let dump = writer.finish_salvaged().unwrap();
+    let report = check_slice(&dump, &CheckOptions::default());
+    assert_eq!((report.keys, report.findings[0].code), (1, "salvaged"));
+    assert_eq!(copy(&dump, 1 << 20).unwrap(), dump);
 }

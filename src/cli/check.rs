@@ -1,13 +1,12 @@
 //! `redkeep check`: is this dump sound, what is in it, and would that server load it?
 
 use crate::cli::report::Printout;
-use crate::cli::{Arguments, Exit, Opened, Source, complain, print, usage};
+use crate::cli::{Arguments, Exit, Opened, Source, complain, now, print, usage};
 use crate::rdb::ServerVersion;
 use crate::rdb::check::{CheckOptions, Level, Report, Verdict, check_file, check_stream};
 use crate::time::UnixMillis;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::ffi::OsString;
-use std::time::SystemTime;
 
 /// Check a dump: is it sound, what is in it, and would a given server load it?
 #[derive(Debug, Args)]
@@ -64,8 +63,10 @@ pub(crate) fn run(arguments: CheckArguments) -> Exit {
 
 fn options(arguments: CheckArguments, now: UnixMillis) -> Result<CheckOptions, clap::Error> {
     let refuse = |kind, text| Err(Arguments::command().error(kind, text));
-    let mut options = CheckOptions::default().now(now).target_modules(arguments.modules);
-    options.databases = arguments.databases;
+    let options = CheckOptions::default()
+        .now(now)
+        .target_modules(arguments.modules)
+        .databases(arguments.databases);
     match (arguments.target, arguments.level) {
         (Some(_), Some(level)) if level < Level::Loadable => refuse(
             ErrorKind::ArgumentConflict,
@@ -87,10 +88,4 @@ fn as_json(report: &Report) -> Result<String, Exit> {
         Exit::Failed
     })?;
     Ok(json + "\n")
-}
-
-/// The time by this machine's clock.
-fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::new(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,10 +1,12 @@
 //! `redkeep export`: every key of a dump, as lines of JSON.
 
+use crate::cli::filter::FilterArguments;
 use crate::cli::human::several;
-use crate::cli::{Exit, Opened, Source, complain};
+use crate::cli::{Exit, Opened, Source, complain, now};
 use crate::error::Result;
 use crate::export::{JsonLines, JsonOutcome};
 use crate::rdb::StreamReader;
+use crate::select::{Filter, Sieve};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, StdoutLock, Write};
@@ -20,6 +22,8 @@ pub(crate) struct ExportArguments {
     /// Also print what is no key: the header, facts about the file, functions
     #[arg(long)]
     facts: bool,
+    #[command(flatten)]
+    filter: FilterArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -29,8 +33,15 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: ExportArguments) -> Exit {
-    let ExportArguments { path, format: Format::Jsonl, facts } = arguments;
+    let ExportArguments { path, format: Format::Jsonl, facts, filter } = arguments;
     let source = Source::from(path);
+    let filter = match filter.options(now()) {
+        Ok(filter) => Filter::new(filter),
+        Err(error) => {
+            complain(format_args!("the list of keys cannot be read: {error}"));
+            return Exit::Failed;
+        }
+    };
     // A bar would only disturb the lines where they are looked at.
     let opened = match source.open("exporting", !io::stdout().is_terminal()) {
         Ok(opened) => opened,
@@ -38,8 +49,8 @@ pub(crate) fn run(arguments: ExportArguments) -> Exit {
     };
     let mut out = Out { out: io::stdout().lock(), failed: None };
     let (end, outcome) = match opened {
-        Opened::File(file, _) => export(file, &mut out, facts),
-        Opened::Stream(stream) => export(stream, &mut out, facts),
+        Opened::File(file, _) => export(file, &mut out, facts, filter),
+        Opened::Stream(stream) => export(stream, &mut out, facts, filter),
     };
     if let Err(error) = out.flush() {
         out.failed.get_or_insert(error);
@@ -71,11 +82,20 @@ pub(crate) fn run(arguments: ExportArguments) -> Exit {
 }
 
 /// Writes line after line, up to the end or the first thing that is wrong.
-fn export(source: impl Read, out: &mut Out, facts: bool) -> (Result<()>, Result<JsonOutcome>) {
+fn export(
+    source: impl Read,
+    out: &mut Out,
+    facts: bool,
+    filter: Filter,
+) -> (Result<()>, Result<JsonOutcome>) {
+    let mut sieve = Sieve::new(filter);
     let mut reader = StreamReader::new(source);
     let mut lines = JsonLines::new(out).facts(facts);
     let mut next = || match reader.next()? {
-        Some(event) => lines.event(&event).map(|()| true),
+        Some(event) => match sieve.keeps(&event)? {
+            true => lines.event(&event).map(|()| true),
+            false => Ok(true),
+        },
         None => Ok(false),
     };
     let end = loop {

@@ -4,11 +4,15 @@
 
 mod check;
 mod export;
+mod extract;
+mod filter;
 mod human;
+mod output;
 mod progress;
 mod report;
 
 use crate::error::Error;
+use crate::time::UnixMillis;
 use clap::{Parser, Subcommand};
 use progress::Watched;
 use std::fmt::{self, Display};
@@ -16,10 +20,11 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
-/// Reads, checks and exports Redis and Valkey dumps (RDB files).
+/// Checks and exports Redis and Valkey dumps (RDB files), and takes parts out of them.
 ///
-/// It only reads: no command changes or writes a dump.
+/// No command changes a dump: what is written is a file of its own.
 #[derive(Debug, Parser)]
 #[command(name = "redkeep", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -31,6 +36,7 @@ struct Arguments {
 enum Command {
     Check(check::CheckArguments),
     Export(export::ExportArguments),
+    Extract(extract::ExtractArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -56,6 +62,7 @@ pub fn main() -> ExitCode {
     let exit = match Arguments::try_parse() {
         Ok(Arguments { command: Command::Check(arguments) }) => check::run(arguments),
         Ok(Arguments { command: Command::Export(arguments) }) => export::run(arguments),
+        Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)
@@ -65,6 +72,12 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> Exit {
     let _ = error.print();
     if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// The time by this machine's clock.
+fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis::new(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Says on stderr why it could not be done.

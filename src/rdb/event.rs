@@ -166,6 +166,13 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// Whether it is a key, or the beginning of one whose value follows.
+    #[inline(always)]
+    #[must_use]
+    pub fn begins_key(&self) -> bool {
+        matches!(self.mark.what, What::Entry | What::Open)
+    }
+
     /// What it is.
     #[inline(always)]
     #[must_use]

@@ -66,6 +66,6 @@ pub use stream::StreamReader;
 pub use string::{Str, StrBuf, StrHead};
 pub use template::HashTemplate;
 pub use value::{Items, Located, Value};
-pub use value_type::{DataType, ValueType};
+pub use value_type::{DataType, UnknownDataType, ValueType};
 pub use version::{Header, Lineage, ServerVersion, UnknownServer};
 pub use writer::Writer;

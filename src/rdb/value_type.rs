@@ -2,6 +2,7 @@
 
 use crate::rdb::version::Lineage;
 use std::fmt;
+use std::str::FromStr;
 
 macro_rules! value_types {
     ($($(#[$attr:meta])* $name:ident = $byte:literal $code:literal $data:ident,)*) => {
@@ -173,6 +174,7 @@ impl fmt::Display for ValueType {
 /// ```
 /// use redkeep::rdb::DataType;
 /// assert_eq!(DataType::SortedSet.to_string(), "zset");
+/// assert_eq!("zset".parse(), Ok(DataType::SortedSet));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -198,6 +200,19 @@ pub enum DataType {
 }
 
 impl DataType {
+    /// Every type.
+    pub const ALL: &'static [DataType] = &[
+        DataType::String,
+        DataType::List,
+        DataType::Set,
+        DataType::SortedSet,
+        DataType::Hash,
+        DataType::Stream,
+        DataType::Array,
+        DataType::Module,
+        DataType::Cron,
+    ];
+
     /// The answer of `TYPE`; a module's values go by the module's own name there.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -214,6 +229,20 @@ impl DataType {
         }
     }
 }
+
+impl FromStr for DataType {
+    type Err = UnknownDataType;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDataType> {
+        let found = DataType::ALL.iter().find(|data| data.name() == text);
+        found.copied().ok_or_else(|| UnknownDataType(text.to_owned()))
+    }
+}
+
+/// A type's name that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a type: {0:?} (string, list, set, zset, hash, stream, array, module or cron)")]
+pub struct UnknownDataType(String);
 
 impl fmt::Display for DataType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

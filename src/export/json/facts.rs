@@ -1,68 +1,64 @@
 //! Lines that tell of the file and not of a key.
 
-use super::lines::Lines;
+use super::text::Text;
 use crate::error::Result;
 use crate::rdb::encoding::module::ModuleId;
 use crate::rdb::{Event, EventKind, Function, HashTemplate, ModuleAux, SlotImport, Str, StrBuf};
 use crate::wire::cursor::Cursor;
 
-/// Writes the line of an event that has one, without its end; whether it has one.
-pub(super) fn fact(event: &Event<'_>, lines: &mut Lines, buf: &mut StrBuf) -> Result<bool> {
-    lines.begin();
+/// Writes the line of an event that is neither a key nor a module's data, without its end.
+pub(super) fn fact(event: &Event<'_>, text: &mut Text, buf: &mut StrBuf) -> Result<()> {
     match event.kind() {
         EventKind::Header(header) => {
-            named(lines, "header");
-            lines.text.put(b",\"magic\":");
-            lines.text.string(header.to_string().as_bytes());
+            named(text, "header");
+            text.put(b",\"magic\":");
+            text.string(header.to_string().as_bytes());
         }
         EventKind::Aux(aux) => {
-            named(lines, "aux");
-            string(lines, b",\"name\":", aux.name, buf)?;
-            string(lines, b",\"value\":", aux.value, buf)?;
+            named(text, "aux");
+            string(text, b",\"name\":", aux.name, buf)?;
+            string(text, b",\"value\":", aux.value, buf)?;
         }
-        EventKind::Function(function) => self::function(&function, lines, buf)?,
+        EventKind::Function(function) => self::function(&function, text, buf)?,
         EventKind::SlotInfo { slot, keys, expires } => {
-            named(lines, "slot_info");
-            number(lines, b",\"slot\":", slot);
-            number(lines, b",\"keys\":", keys);
-            number(lines, b",\"expires\":", expires);
+            named(text, "slot_info");
+            number(text, b",\"slot\":", slot);
+            number(text, b",\"keys\":", keys);
+            number(text, b",\"expires\":", expires);
         }
-        EventKind::SlotImport(import) => slot_import(&import, lines, buf)?,
-        EventKind::HashTemplate(template) => hash_template(&template, lines, buf)?,
-        _ => {
-            lines.cut();
-            return Ok(false);
-        }
+        EventKind::SlotImport(import) => slot_import(&import, text, buf)?,
+        EventKind::HashTemplate(template) => hash_template(&template, text, buf)?,
+        _ => {}
     }
-    lines.text.push(b'}');
-    Ok(true)
+    text.push(b'}');
+    Ok(())
 }
 
 /// The line of a module's data up to where its base64 begins.
-pub(super) fn module_aux(aux: &ModuleAux<'_>, lines: &mut Lines) {
-    named(lines, "module_aux");
-    lines.text.put(b",\"module\":");
-    module(aux.module, lines);
-    number(lines, b",\"when\":", aux.when);
-    lines.text.put(b",\"b64\":\"");
+pub(super) fn module_aux(aux: &ModuleAux<'_>, text: &mut Text) {
+    named(text, "module_aux");
+    text.put(b",\"module\":");
+    module(aux.module, text);
+    number(text, b",\"when\":", aux.when);
+    text.put(b",\"b64\":\"");
 }
 
 /// A module's name and version, from behind the colon on.
-pub(super) fn module(module: ModuleId, lines: &mut Lines) {
-    lines.text.string(module.name().as_bytes());
-    number(lines, b",\"version\":", module.version());
+pub(super) fn module(module: ModuleId, text: &mut Text) {
+    text.string(module.name().as_bytes());
+    number(text, b",\"version\":", module.version());
 }
 
-fn function(function: &Function<'_>, lines: &mut Lines, buf: &mut StrBuf) -> Result<()> {
-    named(lines, "function");
+fn function(function: &Function<'_>, text: &mut Text, buf: &mut StrBuf) -> Result<()> {
+    named(text, "function");
     if let Some((name, engine)) = function.pre_ga {
-        string(lines, b",\"name\":", name, buf)?;
-        string(lines, b",\"engine\":", engine, buf)?;
+        string(text, b",\"name\":", name, buf)?;
+        string(text, b",\"engine\":", engine, buf)?;
         if let Some(description) = description(function) {
-            string(lines, b",\"description\":", description, buf)?;
+            string(text, b",\"description\":", description, buf)?;
         }
     }
-    string(lines, b",\"code\":", function.code, buf)
+    string(text, b",\"code\":", function.code, buf)
 }
 
 /// What stands between engine and code in the record of the release candidates.
@@ -74,46 +70,46 @@ fn description<'a>(function: &Function<'a>) -> Option<Str<'a>> {
     if c.length().ok()? == 0 { None } else { c.string().ok() }
 }
 
-fn slot_import(import: &SlotImport<'_>, lines: &mut Lines, buf: &mut StrBuf) -> Result<()> {
-    named(lines, "slot_import");
-    string(lines, b",\"job\":", import.job, buf)?;
-    let mut before = &b",\"ranges\":["[..];
+fn slot_import(import: &SlotImport<'_>, text: &mut Text, buf: &mut StrBuf) -> Result<()> {
+    named(text, "slot_import");
+    string(text, b",\"job\":", import.job, buf)?;
+    text.put(b",\"ranges\":[");
+    let mut before = &b"["[..];
     for (first, last) in import.ranges() {
-        lines.text.put(before);
-        number(lines, b"[", first);
-        number(lines, b",", last);
-        lines.text.push(b']');
-        before = b",";
+        number(text, before, first);
+        number(text, b",", last);
+        text.push(b']');
+        before = b",[";
     }
-    lines.text.push(b']');
+    text.push(b']');
     Ok(())
 }
 
-fn hash_template(template: &HashTemplate<'_>, lines: &mut Lines, buf: &mut StrBuf) -> Result<()> {
-    named(lines, "hash_template");
-    number(lines, b",\"id\":", template.id);
+fn hash_template(template: &HashTemplate<'_>, text: &mut Text, buf: &mut StrBuf) -> Result<()> {
+    named(text, "hash_template");
+    number(text, b",\"id\":", template.id);
     let mut c = Cursor::new(template.raw);
     let mut before = &b",\"fields\":["[..];
     while let Ok(name) = c.string() {
-        string(lines, before, name, buf)?;
+        string(text, before, name, buf)?;
         before = b",";
     }
-    lines.text.push(b']');
+    text.push(b']');
     Ok(())
 }
 
-fn named(lines: &mut Lines, fact: &str) {
-    lines.text.put(b"{\"fact\":");
-    lines.text.string(fact.as_bytes());
+fn named(text: &mut Text, fact: &str) {
+    text.put(b"{\"fact\":");
+    text.string(fact.as_bytes());
 }
 
-fn number(lines: &mut Lines, before: &[u8], n: u64) {
-    lines.text.put(before);
-    lines.text.unsigned(n);
+fn number(text: &mut Text, before: &[u8], n: u64) {
+    text.put(before);
+    text.unsigned(n);
 }
 
-fn string(lines: &mut Lines, before: &[u8], text: Str<'_>, buf: &mut StrBuf) -> Result<()> {
-    lines.text.put(before);
-    lines.text.scalar(text.scalar(buf)?);
+fn string(text: &mut Text, before: &[u8], what: Str<'_>, buf: &mut StrBuf) -> Result<()> {
+    text.put(before);
+    text.scalar(what.scalar(buf)?);
     Ok(())
 }

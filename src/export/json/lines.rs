@@ -25,7 +25,7 @@ pub(super) struct Lines {
     pub(super) text: Text,
     current: Current,
     /// The last key as JSON: in the buffer, or saved when that was emptied.
-    key_at: Range<usize>,
+    pub(super) key_at: Range<usize>,
     key: Vec<u8>,
     written: u64,
     count: u64,
@@ -113,12 +113,6 @@ impl Lines {
         })
     }
 
-    /// Notes that the key's JSON begins at `start` and ends here.
-    #[inline(always)]
-    pub(super) fn key_from(&mut self, start: usize) {
-        self.key_at = start..self.text.len();
-    }
-
     fn save_key(&mut self) {
         if let Some(key) = self.text.bytes().get(self.key_at.clone())
             && !key.is_empty()
@@ -129,10 +123,16 @@ impl Lines {
         self.key_at = 0..0;
     }
 
-    /// The last key's JSON; empty before the first.
-    pub(super) fn last_key(&mut self) -> &[u8] {
+    /// The last key's JSON; `None` before the first, and where it could not be read.
+    pub(super) fn last_key(&mut self) -> Option<&[u8]> {
         self.save_key();
-        &self.key
+        (!self.key.is_empty()).then_some(&self.key)
+    }
+
+    #[cold]
+    pub(super) fn forget_key(&mut self) {
+        self.key_at = 0..0;
+        self.key.clear();
     }
 
     /// Bytes written out, and lines completed.

@@ -212,6 +212,20 @@ impl Pen<'_> {
         }
     }
 
+    /// A number of thousandths that is no whole number, without zeros at the end.
+    #[inline(always)]
+    pub(super) fn thousandths(&mut self, n: i64) {
+        if n < 0 {
+            self.push(b'-');
+        }
+        let n = n.unsigned_abs();
+        self.unsigned(n / 1000);
+        let digits = [n / 100 % 10, n / 10 % 10, n % 10];
+        let [a, b, c] = digits.map(|digit| b'0' + u8::try_from(digit).unwrap_or_default());
+        let len = if c != b'0' { 4 } else { 2 + usize::from(b != b'0') };
+        self.put_first(&[b'.', a, b, c], len);
+    }
+
     /// A stream ID, quoted.
     #[inline(always)]
     pub(super) fn id(&mut self, id: StreamId) {
@@ -309,12 +323,20 @@ fn copy_plain(from: &[u8], to: &mut [u8]) -> usize {
             }
             plain
         }
-        4..8 => ends::<4>(from, to).is_some_and(|(a, b)| is_plain(a) & is_plain(b)),
-        8..=16 => ends::<8>(from, to).is_some_and(|(a, b)| is_plain(a) & is_plain(b)),
-        17..=32 => ends::<16>(from, to).is_some_and(|(a, b)| is_plain(a) & is_plain(b)),
+        4..8 => plain_ends::<4>(from, to),
+        8..=16 => plain_ends::<8>(from, to),
+        17..=32 => plain_ends::<16>(from, to),
         _ => return copy_plain_long(from, to),
     };
     if plain { n } else { 0 }
+}
+
+#[inline(always)]
+fn plain_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
+    match ends::<N>(from, to) {
+        Some((first, last)) => is_plain(first) & is_plain(last),
+        None => false,
+    }
 }
 
 #[inline(never)]

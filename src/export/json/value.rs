@@ -1,8 +1,9 @@
 //! Values as JSON, element by element.
 
 use super::lines::Lines;
+use super::score::{self, Printed};
 use super::stream::StreamShape;
-use super::text::{BASE64_BLOCK, BLOCK, Pen};
+use super::text::{BASE64_BLOCK, BLOCK, Pen, Text};
 use crate::UnixMillis;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::encoding::Scalar;
@@ -11,7 +12,7 @@ use crate::wire::number::write_double;
 use std::io::Write;
 
 /// Strings from this length on are written in steps, so that their JSON need not be held.
-const LONG: usize = 64 << 10;
+pub(super) const LONG: usize = 64 << 10;
 
 /// How far the value being written has come.
 pub(super) struct Shape {
@@ -35,6 +36,33 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// Writes what stands before the first element.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, entry: &Entry<'_>, text: &mut Text) {
+        (self.kind, self.comma) = (entry.value_type(), false);
+        match self.data() {
+            DataType::String => {}
+            DataType::List | DataType::Set | DataType::SortedSet | DataType::Hash => {
+                text.push(b'[');
+            }
+            DataType::Stream => {
+                self.stream.begin(self.kind);
+                text.put(b"{\"entries\":[");
+            }
+            DataType::Array => {
+                self.cursor = entry.value().array_cursor();
+                text.put(b"{\"items\":[");
+            }
+            DataType::Cron | DataType::Module => text.push(b'{'),
+        }
+    }
+
+    pub(super) fn data(&self) -> DataType {
+        self.kind.data_type()
+    }
+}
+
 /// Where elements are shown to: the shape, the lines and the sink behind them.
 pub(super) struct Shown<'s> {
     pub(super) shape: &'s mut Shape,
@@ -43,35 +71,11 @@ pub(super) struct Shown<'s> {
 }
 
 impl Shown<'_> {
-    /// What stands before the first element.
-    #[inline(always)]
-    pub(super) fn begin(&mut self, entry: &Entry<'_>) {
-        let kind = entry.value_type();
-        self.shape.kind = kind;
-        self.shape.comma = false;
-        let text = &mut self.lines.text;
-        match kind.data_type() {
-            DataType::String => {}
-            DataType::List | DataType::Set | DataType::SortedSet | DataType::Hash => {
-                text.push(b'[');
-            }
-            DataType::Stream => {
-                self.shape.stream.begin(kind);
-                text.put(b"{\"entries\":[");
-            }
-            DataType::Array => {
-                self.shape.cursor = entry.value().array_cursor();
-                text.put(b"{\"items\":[");
-            }
-            DataType::Cron | DataType::Module => text.push(b'{'),
-        }
-    }
-
     /// What stands behind the last.
     #[inline(always)]
     pub(super) fn end(&mut self) -> Result<()> {
         let text = &mut self.lines.text;
-        match self.shape.kind.data_type() {
+        match self.shape.data() {
             DataType::String => {}
             DataType::List | DataType::Set | DataType::SortedSet | DataType::Hash => {
                 text.push(b']');
@@ -147,7 +151,16 @@ impl Shown<'_> {
         self.lines.spill(self.sink)
     }
 
-    /// A row of one or two strings and a number, in brackets.
+    /// The score of a sorted set's row, and the bracket behind it.
+    #[inline(always)]
+    fn end_row(&mut self, score: Printed) {
+        let mut pen = self.lines.text.pen();
+        score.write(&self.shape.scratch, &mut pen);
+        pen.push(b']');
+        pen.done();
+    }
+
+    /// A row of two strings and a time, in brackets.
     #[inline(never)]
     fn long_row(
         &mut self,
@@ -188,44 +201,6 @@ fn is_long(scalar: Scalar<'_>) -> bool {
     matches!(scalar, Scalar::Bytes(bytes) if bytes.len() >= LONG)
 }
 
-/// A score as servers print it: as an integer, or in `text`. Whole numbers of up to eight digits
-/// are printed the same by all of them, and are most scores.
-#[inline(always)]
-fn print(score: Score<'_>, text: &mut Vec<u8>) -> Option<i64> {
-    const PLAIN: i64 = 100_000_000;
-    text.clear();
-    match score {
-        Score::Int(n) if n.abs() < PLAIN => return Some(n),
-        Score::Double(value) => match whole_number(value) {
-            Some(n) => return Some(n),
-            None => write_double(value, text),
-        },
-        _ => {
-            if let Some(value) = score.value() {
-                write_double(value, text);
-            }
-        }
-    }
-    None
-}
-
-/// No number was found in the text of a score.
-fn printed_nothing(score: Scalar<'_>) -> bool {
-    score == Scalar::Bytes(b"")
-}
-
-/// The integer that a double of up to eight digits is; a minus zero is none.
-#[inline(always)]
-fn whole_number(value: f64) -> Option<i64> {
-    if value.abs() < 1e8 {
-        // In range, so nothing is cut but what stands behind the point.
-        #[allow(clippy::cast_possible_truncation)]
-        let n = value as i32;
-        return (f64::from(n).to_bits() == value.to_bits()).then_some(i64::from(n));
-    }
-    None
-}
-
 impl Visit for Shown<'_> {
     #[inline(always)]
     fn text(&mut self, text: Scalar<'_>) -> Result<()> {
@@ -247,18 +222,24 @@ impl Visit for Shown<'_> {
 
     #[inline(always)]
     fn scored(&mut self, member: Scalar<'_>, score: Score<'_>) -> Result<()> {
-        let mut printed = std::mem::take(&mut self.shape.scratch);
-        let score = match print(score, &mut printed) {
-            Some(n) => Scalar::Int(n),
-            None => Scalar::Bytes(&printed),
+        let Some(printed) = score::print(score, &mut self.shape.scratch) else {
+            return Err(Error::from_fault(Fault::TextNumber));
         };
-        let done = if printed_nothing(score) {
-            Err(Error::from_fault(Fault::TextNumber))
-        } else {
-            self.field(member, score, None)
-        };
-        self.shape.scratch = printed;
-        done
+        if is_long(member) {
+            self.separate();
+            self.lines.text.push(b'[');
+            self.scalar(member)?;
+            self.lines.text.push(b',');
+            self.end_row(printed);
+            return self.spill();
+        }
+        let mut pen = self.next();
+        pen.push(b'[');
+        pen.scalar(member);
+        pen.push(b',');
+        pen.done();
+        self.end_row(printed);
+        self.spill()
     }
 
     #[inline(always)]

@@ -149,18 +149,6 @@ struct OpenKey {
     key: Vec<u8>,
 }
 
-const DATA_TYPES: [DataType; 9] = [
-    DataType::String,
-    DataType::List,
-    DataType::Set,
-    DataType::SortedSet,
-    DataType::Hash,
-    DataType::Stream,
-    DataType::Array,
-    DataType::Module,
-    DataType::Cron,
-];
-
 impl<'o> Checker<'o> {
     fn new(options: &'o CheckOptions) -> Self {
         let level = options.level;
@@ -644,7 +632,7 @@ fn severity(flaw: Flaw) -> Severity {
 impl From<DbCounts> for DbReport {
     fn from(counts: DbCounts) -> DbReport {
         let DbCounts { db, keys, expiring, expired, kinds } = counts;
-        let types = DATA_TYPES.iter().zip(kinds).filter(|(_, count)| *count > 0);
+        let types = DataType::ALL.iter().zip(kinds).filter(|(_, count)| *count > 0);
         let types = types.map(|(data, count)| (data.name(), count)).collect();
         DbReport { db, keys, expiring, expired, types }
     }
