@@ -4,6 +4,7 @@
 //! `tests/data/<server>-<version>/<case>/` is a part of a wider corpus, whose folder is named by
 //! `REDKEEP_CORPUS`.
 #![cfg(feature = "json")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a panic is how a test fails
 
 #[path = "corpus/answers.rs"]
 mod answers;
@@ -267,7 +268,7 @@ fn wrong_slot(line: &Json) -> Option<String> {
         Some(&rest[..rest.iter().position(|&byte| byte == b'}')?]).filter(|tag| !tag.is_empty())
     });
     let crc = tag.unwrap_or(&key).iter().fold(0u16, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| crc << 1 ^ (crc >> 15) * 0x1021)
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| (crc << 1) ^ ((crc >> 15) * 0x1021))
     });
     let right = u64::from(crc % 16_384);
     (slot != Some(right)).then(|| format!("{}: slot is {slot:?}, not {right}", line["key"]))

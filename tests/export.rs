@@ -1,6 +1,7 @@
 //! JSON lines of dumps made by hand: the shape of each layout, damage, expiries of KeyDB, and
 //! writers that fail.
 #![cfg(feature = "json")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a panic is how a test fails
 
 #[path = "common/dumps.rs"]
 mod dumps;

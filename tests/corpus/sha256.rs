@@ -14,17 +14,17 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
             block.chunks_exact(4).map(|b| u32::from_be_bytes(b.try_into().unwrap())).collect();
         for i in 16..64 {
             let (x, y) = (w[i - 15], w[i - 2]);
-            let s0 = x.rotate_right(7) ^ x.rotate_right(18) ^ x >> 3;
-            let s1 = y.rotate_right(17) ^ y.rotate_right(19) ^ y >> 10;
+            let s0 = x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3);
+            let s1 = y.rotate_right(17) ^ y.rotate_right(19) ^ (y >> 10);
             w.push(w[i - 16].wrapping_add(s0).wrapping_add(w[i - 7]).wrapping_add(s1));
         }
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = state;
         for (w, round) in w.iter().zip(&rounds) {
             let s1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
-            let t1 = h.wrapping_add(s1).wrapping_add(e & f ^ !e & g).wrapping_add(*round);
+            let t1 = h.wrapping_add(s1).wrapping_add((e & f) ^ (!e & g)).wrapping_add(*round);
             let t1 = t1.wrapping_add(*w);
             let s0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
-            let t2 = s0.wrapping_add(a & b ^ a & c ^ b & c);
+            let t2 = s0.wrapping_add((a & b) ^ (a & c) ^ (b & c));
             (h, g, f, e) = (g, f, e, d.wrapping_add(t1));
             (d, c, b, a) = (c, b, a, t1.wrapping_add(t2));
         }
@@ -43,11 +43,11 @@ fn first_bits(root: u32, count: usize) -> Vec<u32> {
         .map(|prime| {
             // The greatest r with r^root <= prime * 2^(32 * root), without its whole part.
             let scaled = prime << (32 * root);
-            let bit = |r: u128, bit: u32| match (r | 1 << bit).pow(root) <= scaled {
-                true => r | 1 << bit,
+            let bit = |r: u128, bit: u32| match (r | (1 << bit)).pow(root) <= scaled {
+                true => r | (1 << bit),
                 false => r,
             };
-            (0..36).rev().fold(0, bit) as u32
+            u32::try_from((0..36).rev().fold(0, bit) % (1 << 32)).unwrap()
         })
         .collect()
 }

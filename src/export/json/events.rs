@@ -1,6 +1,7 @@
 //! From events to lines.
 
 use super::facts;
+use super::giant::Giant;
 use super::head::Heads;
 use super::keydb::SubExpiry;
 use super::lines::Lines;
@@ -14,9 +15,6 @@ use crate::rdb::{
     ValueType,
 };
 use std::io::Write;
-
-/// The buffer for pieces that is kept from one item to the next.
-const HELD_KEPT: usize = 4 << 20;
 
 /// The value whose runs and pieces come.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,8 +37,7 @@ pub(super) struct Export {
     open: Open,
     /// Database and beginning of the key that is open, for messages.
     open_key: (u64, Vec<u8>),
-    /// Pieces of one item.
-    held: Vec<u8>,
+    giant: Giant,
     raw: Raw,
     sub_expiry: SubExpiry,
     counts: Counts,
@@ -57,7 +54,7 @@ impl Export {
             lines: Lines::new(),
             open: Open::No,
             open_key: (0, Vec::new()),
-            held: Vec::new(),
+            giant: Giant::new(),
             raw: Raw::new(),
             sub_expiry: SubExpiry::new(),
             counts: Counts::default(),
@@ -186,7 +183,7 @@ impl Export {
     fn open(&mut self, entry: &Entry<'_>, sink: &mut dyn Write) -> Result<()> {
         self.open = Open::No;
         self.heads.write(entry, &mut self.lines, &mut self.buf)?;
-        self.held.clear();
+        self.giant.begin();
         self.open_key = (entry.db(), entry.key_for_message());
         if entry.value_type().data_type() == DataType::Module {
             self.open = Open::Module;
@@ -217,18 +214,12 @@ impl Export {
     }
 
     fn piece(&mut self, piece: &Piece<'_>, sink: &mut dyn Write) -> Result<()> {
-        self.held.extend_from_slice(piece.raw());
-        if !piece.ends {
-            return Ok(());
+        let mut shown = Shown { shape: &mut self.shape, lines: &mut self.lines, sink: &mut *sink };
+        if let Some(held) = self.giant.piece(piece, &mut self.raw, &mut shown)? {
+            self.items(piece.join(&held), sink)?;
+            self.giant.give_back(held);
         }
-        let mut held = std::mem::take(&mut self.held);
-        let done = self.items(piece.join(&held), sink);
-        // A giant's room is given back; that of the next may be small.
-        if held.capacity() <= HELD_KEPT {
-            held.clear();
-            self.held = held;
-        }
-        done
+        Ok(())
     }
 
     fn module_aux(&mut self, aux: &ModuleAux<'_>, sink: &mut dyn Write) -> Result<()> {

@@ -3,6 +3,7 @@
 mod escape;
 mod events;
 mod facts;
+mod giant;
 mod head;
 mod keydb;
 mod lines;

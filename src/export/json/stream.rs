@@ -1,8 +1,8 @@
 //! Streams as JSON.
 //!
 //! The file has a group's pending entries first and says later, consumer by consumer, whose they
-//! are. In JSON both lists name both, so the pending entries of one group are held: less than twice
-//! what they take in the file.
+//! are. In JSON both lists name both, so the pending entries of one group are held: 64 bytes for each,
+//! where the file has 41.
 
 use super::text::Text;
 use super::value::Shown;

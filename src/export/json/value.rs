@@ -34,9 +34,7 @@ impl Shape {
             scratch: Vec::new(),
         }
     }
-}
 
-impl Shape {
     /// Writes what stands before the first element.
     #[inline(always)]
     pub(super) fn begin(&mut self, entry: &Entry<'_>, text: &mut Text) {
@@ -181,6 +179,7 @@ impl Shown<'_> {
         self.spill()
     }
 
+    /// The beginning of an array's row. Beyond signed numbers many parsers of JSON lose digits.
     fn at(&mut self, index: u64) {
         self.separate();
         let text = &mut self.lines.text;

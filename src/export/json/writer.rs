@@ -10,8 +10,8 @@ use std::io::{Read, Write};
 ///
 /// What a line holds is in [the module's documentation](crate::export). Memory is bounded whatever
 /// the size of a value: one that comes in runs is written as they come, and a line over 1 MiB does
-/// not wait for its end. Only a single string that comes in pieces is held, since whether it is
-/// text is known at its end, and the pending entries of one consumer group.
+/// not wait for its end. What is held is a single string that comes in pieces, for as long as it may
+/// be text, and the pending entries of one consumer group.
 ///
 /// # Damage
 ///
