@@ -83,7 +83,7 @@ fn options(arguments: CheckArguments, now: UnixMillis) -> Result<CheckOptions, c
 }
 
 fn as_json(report: &Report) -> Result<String, Exit> {
-    let json = serde_json::to_string_pretty(report).map_err(|error| {
+    let json = report.to_json().map_err(|error| {
         complain(format_args!("the report cannot be written as JSON: {error}"));
         Exit::Failed
     })?;

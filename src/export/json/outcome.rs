@@ -32,18 +32,6 @@ pub(super) struct Counts {
     pub(super) given_up: u64,
 }
 
-const DATA_TYPES: [DataType; 9] = [
-    DataType::String,
-    DataType::List,
-    DataType::Set,
-    DataType::SortedSet,
-    DataType::Hash,
-    DataType::Stream,
-    DataType::Array,
-    DataType::Module,
-    DataType::Cron,
-];
-
 impl Counts {
     #[inline(always)]
     pub(super) fn key(&mut self, data: DataType) {
@@ -53,7 +41,7 @@ impl Counts {
     }
 
     pub(super) fn outcome(&self, bytes: u64, lines: u64) -> JsonOutcome {
-        let types = DATA_TYPES.iter().zip(self.keys).filter(|(_, keys)| *keys > 0);
+        let types = DataType::ALL.iter().zip(self.keys).filter(|(_, keys)| *keys > 0);
         JsonOutcome {
             bytes,
             lines,

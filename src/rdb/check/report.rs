@@ -284,3 +284,21 @@ pub struct Report {
     /// How often each code was found, those past the cap included.
     pub counts: BTreeMap<&'static str, u64>,
 }
+
+#[cfg(feature = "json")]
+impl Report {
+    /// The report as one JSON document, indented. Field names and codes are stable.
+    ///
+    /// ```
+    /// use redkeep::rdb::check::{CheckOptions, check_slice};
+    /// let report = check_slice(b"REDIS0003\xff", &CheckOptions::default());
+    /// assert!(report.to_json()?.contains(r#""verdict": "sound""#));
+    /// # Ok::<(), redkeep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None that a report can cause: serde's interface allows for them.
+    pub fn to_json(&self) -> crate::Result<String> {
+        serde_json::to_string_pretty(self).map_err(|error| Error::from(std::io::Error::from(error)))
+    }
+}
