@@ -29,6 +29,8 @@ pub struct StreamReader<R> {
     buf: Vec<u8>,
     start: usize,
     end: usize,
+    /// How much the buffer grew for the record at hand.
+    grown: usize,
     eof: bool,
     done: bool,
     parser: Parser,
@@ -53,6 +55,7 @@ impl<R: Read> StreamReader<R> {
             buf: vec![0; size],
             start: 0,
             end: 0,
+            grown: 0,
             eof: false,
             done: false,
             parser: Parser::new(limits, limits.window),
@@ -127,16 +130,19 @@ impl<R: Read> StreamReader<R> {
     #[cold]
     #[inline(never)]
     fn fill(&mut self, need: u64) -> Result<()> {
-        let fresh = self.start == 0;
+        if self.start > 0 {
+            self.grown = 0;
+        }
         self.sum.feed(part(&self.buf, 0, self.start));
         self.buf.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         if self.end == self.buf.len() {
-            // By what the atom needs, by half where that has been too little before, and never by
-            // more than what has really arrived.
-            let least = if fresh { self.buf.len() / 2 } else { 1 };
+            // By what the atom needs, twice as much each time that was too little, and never by more
+            // than what has really arrived. Not by more at once: what a window has left over when it
+            // is bigger than a run is moved to the front time and again.
             let need = usize::try_from(need).unwrap_or(usize::MAX);
-            let more = need.max(least).min(self.buf.len().max(64));
+            let more = need.max(self.grown * 2).max(64).min(self.buf.len().max(64));
+            self.grown = more;
             self.buf.resize(self.end + more, 0);
         }
         loop {
