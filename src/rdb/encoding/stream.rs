@@ -13,7 +13,7 @@ use crate::rdb::encoding::{Origin, Scalar};
 
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
-/// Entries with more fields than these have their names read again.
+/// A visit has so many of the master's names at hand; more are read again for each entry.
 const CACHED: usize = 8;
 
 /// The entries of a stream node as elements: the node, then each entry and its fields. Fused.
@@ -23,9 +23,8 @@ pub struct StreamNode<'a> {
     master: StreamId,
     live: u64,
     deleted: u64,
-    /// The master's field names, and how many; the first ones at hand, for each entry repeats them.
+    /// The master's field names, and how many.
     names: Listpack<'a>,
-    cached: [Scalar<'a>; CACHED],
     name_count: u64,
     state: State<'a>,
     /// Stream entries still to come.
@@ -46,20 +45,10 @@ enum State<'a> {
 #[derive(Debug, Clone)]
 struct Fields<'a> {
     left: u64,
-    names: FieldNames<'a>,
+    /// Names from the master, where they are shared.
+    shared: Option<Listpack<'a>>,
     /// What the entry's own count of its listpack entries has to be.
     count: u64,
-}
-
-/// Where the names of an entry's fields come from.
-#[derive(Debug, Clone)]
-enum FieldNames<'a> {
-    /// They stand before their values.
-    Own,
-    /// The master's, from this one on.
-    Cached(usize),
-    /// The master's, too many to have at hand.
-    Walked(Listpack<'a>),
 }
 
 impl<'a> StreamNode<'a> {
@@ -72,14 +61,8 @@ impl<'a> StreamNode<'a> {
         let [live, deleted, name_count] =
             [natural(&mut list)?, natural(&mut list)?, natural(&mut list)?];
         let names = list.clone();
-        let mut cached = [Scalar::Int(0); CACHED];
-        let mut at = 0;
         for _ in 0..name_count {
-            let name = scalar(&mut list)?;
-            if let Some(place) = cached.get_mut(at) {
-                *place = name;
-                at += 1;
-            }
+            scalar(&mut list)?;
         }
         let end = natural(&mut list)?;
         let entries = live.checked_add(deleted).filter(|_| end == 0);
@@ -90,7 +73,6 @@ impl<'a> StreamNode<'a> {
             live,
             deleted,
             names,
-            cached,
             name_count,
             state: State::Start,
             entries,
@@ -124,15 +106,15 @@ impl<'a> StreamNode<'a> {
             seq: self.master.seq.wrapping_add(seq.cast_unsigned()),
         };
         let fields = if flags & SAME_FIELDS != 0 {
-            let names = match self.name_count <= CACHED as u64 {
-                true => FieldNames::Cached(0),
-                false => FieldNames::Walked(self.names.clone()),
-            };
-            Fields { left: self.name_count, names, count: self.name_count.saturating_add(3) }
+            Fields {
+                left: self.name_count,
+                shared: Some(self.names.clone()),
+                count: self.name_count.saturating_add(3),
+            }
         } else {
             let left = natural(&mut self.list)?;
             let count = left.saturating_mul(2).saturating_add(4);
-            Fields { left, names: FieldNames::Own, count }
+            Fields { left, shared: None, count }
         };
         self.passed = self.passed.saturating_add(fields.count).saturating_add(1);
         Ok(Some((id, flags & DELETED != 0, fields)))
@@ -148,14 +130,9 @@ impl<'a> StreamNode<'a> {
             };
         }
         fields.left -= 1;
-        let name = match &mut fields.names {
-            FieldNames::Own => scalar(&mut self.list)?,
-            FieldNames::Walked(names) => scalar(names)?,
-            FieldNames::Cached(at) => {
-                let name = self.cached.get(*at).copied().unwrap_or(Scalar::Int(0));
-                *at += 1;
-                name
-            }
+        let name = match &mut fields.shared {
+            Some(names) => scalar(names)?,
+            None => scalar(&mut self.list)?,
         };
         Ok(Some((name, scalar(&mut self.list)?)))
     }
@@ -164,10 +141,23 @@ impl<'a> StreamNode<'a> {
     #[inline(always)]
     pub(crate) fn visit<V: Visit>(mut self, to: &mut V) -> Result<()> {
         to.other(self.head())?;
+        // Most entries share the master's few names: those are read once, not for each entry.
+        let mut cached = [Scalar::Int(0); CACHED];
+        let count = usize::try_from(self.name_count).unwrap_or(usize::MAX);
+        for (place, name) in cached.iter_mut().zip(self.names.clone().take(count)) {
+            *place = name?;
+        }
+        let few = cached.get(..count);
         while let Some((id, deleted, mut fields)) = self.entry()? {
             let count = fields.left;
             while deleted && self.field(&mut fields)?.is_some() {}
             to.other(Element::StreamEntry { id, deleted, fields: count })?;
+            if let (false, Some(names), Some(_)) = (deleted, few, &fields.shared) {
+                for name in names {
+                    to.stream_field(*name, scalar(&mut self.list)?)?;
+                }
+                fields.left = 0;
+            }
             while !deleted && let Some((name, value)) = self.field(&mut fields)? {
                 to.stream_field(name, value)?;
             }
