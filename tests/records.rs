@@ -317,6 +317,37 @@ fn module_data_streams_field_by_field() {
 }
 
 #[test]
+fn a_field_expiry_out_of_range_is_not_taken_for_none() {
+    // Type 24: smallest expiry 0 and ttl 2^64-1 would sum up to -2, 2^64-1 and 1 to -1.
+    for (smallest, ttl) in [(0u64, u64::MAX), (u64::MAX, 1)] {
+        let hash = [
+            &b"\x18\x01h"[..],
+            &smallest.to_le_bytes(),
+            b"\x01\x81",
+            &ttl.to_be_bytes(),
+            b"\x01f\x01v",
+        ];
+        let report =
+            redkeep::rdb::check::check_slice(&redis(&[&hash.concat()]), &Default::default());
+        assert_eq!(report.findings[0].code, "field_expiry", "{smallest} {ttl}");
+    }
+}
+
+#[test]
+fn a_million_databases_cost_no_more_than_they_are_worth() {
+    let mut body = Vec::new();
+    for db in 0..70_000u32 {
+        body.extend_from_slice(b"\xfe\x80");
+        body.extend_from_slice(&db.to_be_bytes());
+        body.extend_from_slice(b"\x00\x01k\x01v");
+    }
+    let report = redkeep::rdb::check::check_slice(&redis(&[&body]), &Default::default());
+    assert_eq!(report.keys, 70_000);
+    assert_eq!(report.dbs.len(), 65_536 + 1);
+    assert_eq!(report.dbs.last().map(|db| (db.db, db.keys)), Some((u64::MAX, 70_000 - 65_536)));
+}
+
+#[test]
 fn valkey_slot_imports_are_read() {
     let import = [&b"\xf3"[..], &text(&[b'j'; 40]), b"\x02\x00\x4f\xa0\x50\x00\x50\x01"].concat();
     let file = file(b"VALKEY080", &[&import, b"\x00\x01k\x01v"]);

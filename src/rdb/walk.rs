@@ -144,8 +144,12 @@ fn read<'a>(part: Part, kind: ValueType, base: u64, c: &mut Cursor<'a>) -> Res<I
             let (field, value) = (c.string()?, c.string()?);
             let expires = match ttl {
                 0 => -1,
-                // Both halves come from the file: a sum out of range is a finding, not a panic.
-                ttl => ttl.wrapping_add(base).cast_signed(),
+                // Both halves come from the file: a sum out of range is a finding, not a panic, and
+                // must not become the -1 that stands for none.
+                ttl => match ttl.wrapping_add(base).cast_signed() {
+                    -1 => i64::MIN,
+                    at => at,
+                },
             };
             Item::FieldTtl { field, value, expires }
         }

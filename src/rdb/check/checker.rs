@@ -30,6 +30,10 @@ const LONGEST_FACT: usize = 256;
 const UNNOTICED: [&str; 4] = ["trailing_bytes", "scores_unsorted", "magic_mismatch", "salvaged"];
 /// Keys that occur more than once and are told apart by name; a hostile file may hold millions.
 const MOST_REPEATS: usize = 100_000;
+/// Databases that are counted apart.
+const MOST_DBS: usize = 65_536;
+/// What all further ones are counted as.
+const OTHER_DBS: u64 = u64::MAX;
 /// Libraries and modules that are listed by name.
 const MOST_NAMES: usize = 1000;
 
@@ -334,6 +338,12 @@ impl<'o> Checker<'o> {
 
     #[cold]
     fn switch_db(&mut self, db: u64) {
+        // A file of some megabytes can name millions of databases.
+        let known = self.dbs.len() + 1 < MOST_DBS || self.dbs.contains_key(&db);
+        let db = if known { db } else { OTHER_DBS };
+        if db == self.db.db {
+            return;
+        }
         let left = std::mem::take(&mut self.db);
         self.dbs.insert(left.db, left);
         self.db = self.dbs.remove(&db).unwrap_or(DbCounts { db, ..DbCounts::default() });

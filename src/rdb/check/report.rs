@@ -168,7 +168,7 @@ pub enum ChecksumState {
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct DbReport {
-    /// The database's index.
+    /// The database's index; 2^64-1 for all beyond the first 65,536.
     pub db: u64,
     /// Keys.
     pub keys: u64,
