@@ -2,7 +2,7 @@
 
 use crate::cli::filter::FilterArguments;
 use crate::cli::human::several;
-use crate::cli::{Exit, Opened, Source, complain, now};
+use crate::cli::{Exit, Opened, Source, complain};
 use crate::error::Result;
 use crate::export::{JsonLines, JsonOutcome};
 use crate::rdb::StreamReader;
@@ -35,12 +35,9 @@ enum Format {
 pub(crate) fn run(arguments: ExportArguments) -> Exit {
     let ExportArguments { path, format: Format::Jsonl, facts, filter } = arguments;
     let source = Source::from(path);
-    let filter = match filter.options(now()) {
+    let filter = match filter.options() {
         Ok(filter) => Filter::new(filter),
-        Err(error) => {
-            complain(format_args!("the list of keys cannot be read: {error}"));
-            return Exit::Failed;
-        }
+        Err(exit) => return exit,
     };
     // A bar would only disturb the lines where they are looked at.
     let opened = match source.open("exporting", !io::stdout().is_terminal()) {

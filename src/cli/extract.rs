@@ -3,7 +3,7 @@
 use crate::cli::filter::FilterArguments;
 use crate::cli::human::several;
 use crate::cli::output::Output;
-use crate::cli::{Exit, Opened, Source, complain, now, print};
+use crate::cli::{Exit, Opened, Source, complain, print};
 use crate::error::Result;
 use crate::task::{ExtractOptions, ExtractOutcome, extract};
 use clap::Args;
@@ -37,12 +37,9 @@ pub(crate) struct ExtractArguments {
 
 pub(crate) fn run(arguments: ExtractArguments) -> Exit {
     let source = Source::from(arguments.path.clone());
-    let filter = match arguments.filter.options(now()) {
+    let filter = match arguments.filter.options() {
         Ok(filter) => filter,
-        Err(error) => {
-            complain(format_args!("the list of keys cannot be read: {error}"));
-            return Exit::Failed;
-        }
+        Err(exit) => return exit,
     };
     let options = ExtractOptions::default().filter(filter).functions(arguments.functions);
     let target = arguments.output.as_deref().filter(|_| !arguments.dry_run);

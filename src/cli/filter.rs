@@ -1,5 +1,6 @@
 //! Which keys: the options that `extract` and `export` share.
 
+use crate::cli::{Exit, complain, now};
 use crate::rdb::DataType;
 use crate::select::{Condition, Expiry, FilterOptions, KeyPattern};
 use crate::time::UnixMillis;
@@ -64,8 +65,15 @@ enum Ttl {
 }
 
 impl FilterArguments {
-    /// The filter they ask for.
-    pub(crate) fn options(&self, now: UnixMillis) -> std::io::Result<FilterOptions> {
+    /// The filter they ask for, or what to say and how to end where its file cannot be read.
+    pub(crate) fn options(&self) -> Result<FilterOptions, Exit> {
+        self.options_at(now()).map_err(|error| {
+            complain(format_args!("the list of keys cannot be read: {error}"));
+            Exit::Failed
+        })
+    }
+
+    fn options_at(&self, now: UnixMillis) -> std::io::Result<FilterOptions> {
         let globs = |patterns: &[OsString]| -> Vec<KeyPattern> {
             patterns.iter().map(|pattern| KeyPattern::glob(pattern.as_encoded_bytes())).collect()
         };

@@ -68,4 +68,5 @@ pub use template::HashTemplate;
 pub use value::{Items, Located, Value};
 pub use value_type::{DataType, UnknownDataType, ValueType};
 pub use version::{Header, Lineage, ServerVersion, UnknownServer};
+pub(crate) use writer::SALVAGED;
 pub use writer::Writer;

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
-use crate::rdb::{Event, EventKind, Str, StreamReader, Writer};
+use crate::rdb::{Event, EventKind, SALVAGED, Str, StreamReader, Writer};
 use crate::select::{Filter, FilterOptions, Rejections, Sieve};
 use std::io::{Read, Write};
 
@@ -161,7 +161,7 @@ impl ExtractOutcome {
 fn stays_true(name: &[u8]) -> bool {
     let facts: [&[u8]; 6] =
         [b"redis-ver", b"valkey-ver", b"redis-bits", b"ctime", b"used-mem", b"aof-base"];
-    facts.contains(&name) || name.starts_with(b"keydb-subexpire-") || name == b"redkeep-salvaged"
+    facts.contains(&name) || name.starts_with(b"keydb-subexpire-") || name == SALVAGED.as_bytes()
 }
 
 #[cfg(test)]

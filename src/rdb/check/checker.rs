@@ -1,6 +1,7 @@
 //! The pass over a file that fills a report.
 
 use crate::error::{Error, Result};
+use crate::rdb::SALVAGED;
 use crate::rdb::check::distinct::Keys;
 use crate::rdb::check::lua;
 use crate::rdb::check::options::CheckOptions;
@@ -19,7 +20,6 @@ use crate::rdb::string::{StrBuf, StrHead};
 use crate::rdb::value::Items;
 use crate::rdb::value_type::{DataType, ValueType};
 use crate::rdb::version::{Header, Lineage};
-use crate::rdb::writer::SALVAGED;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom};
 
