@@ -55,7 +55,7 @@
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`] |
-//! | meaning | [`select`], `digest`, `export` |
+//! | meaning | [`pipe`], [`select`], `digest`, `export` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
@@ -93,6 +93,7 @@ mod error;
 pub mod export;
 pub mod guide;
 mod limits;
+pub mod pipe;
 pub mod rdb;
 pub mod select;
 pub mod task;

@@ -31,6 +31,7 @@
 //! version in the header is advice; types decide.
 
 mod attribute;
+mod build;
 pub mod check;
 mod decode;
 mod dump;
@@ -43,6 +44,7 @@ mod len;
 mod opcode;
 mod parser;
 mod reader;
+mod record;
 mod stream;
 mod string;
 mod template;
