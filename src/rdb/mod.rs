@@ -41,6 +41,7 @@ mod entry;
 mod event;
 mod item;
 mod len;
+mod loss;
 mod opcode;
 mod parser;
 mod reader;
@@ -63,6 +64,7 @@ pub use event::{
     Aux, Event, EventKind, Footer, Function, ModuleAux, OwnedEvent, Piece, Run, SlotImport,
 };
 pub use item::{ArrayItem, Item};
+pub use loss::{Loss, Losses, Lost};
 pub use reader::{ChecksumMode, SliceReader};
 pub use stream::StreamReader;
 pub use string::{Str, StrBuf, StrHead};
