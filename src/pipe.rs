@@ -13,6 +13,7 @@
 //! [`Writer`](crate::rdb::Writer) they prove the records before them.
 
 use crate::error::Result;
+use crate::rdb::convert::Converter;
 use crate::rdb::{Event, SliceReader, StreamReader, Writer};
 use std::io::{Read, Write};
 
@@ -147,5 +148,12 @@ impl<W: Write> EntrySink for Writer<W> {
     #[inline(always)]
     fn event(&mut self, event: &Event<'_>) -> Result<()> {
         Writer::event(self, event)
+    }
+}
+
+impl Stage for Converter {
+    #[inline(always)]
+    fn event<S: EntrySink>(&mut self, event: &Event<'_>, to: &mut S) -> Result<()> {
+        Converter::event(self, event, &mut |event| to.event(event))
     }
 }

@@ -33,6 +33,7 @@
 mod attribute;
 mod build;
 pub mod check;
+pub mod convert;
 mod decode;
 mod dump;
 mod element;

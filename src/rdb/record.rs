@@ -33,6 +33,13 @@ impl Record {
         &mut self.raw
     }
 
+    /// Changes the layout that was announced.
+    pub(crate) fn retype(&mut self, kind: ValueType) {
+        if let Some(byte) = self.raw.get_mut(self.kind_at) {
+            *byte = kind.byte();
+        }
+    }
+
     /// The key with all of its value, in a database and otherwise at the place of its original.
     pub(crate) fn entry(&self, kind: ValueType, db: u64, original: &Entry<'_>) -> Event<'_> {
         self.key(What::Entry, kind, db, original)
@@ -49,7 +56,8 @@ impl Record {
     }
 }
 
-/// A run of whole items made anew, in the place of a run of the source.
+/// A run of whole items made anew, in the place of a run of the source. They refer to nothing: where
+/// a layout counts from a smallest expiry, that is 1.
 pub(crate) fn remade_run<'a>(
     raw: &'a [u8],
     kind: ValueType,
@@ -58,7 +66,7 @@ pub(crate) fn remade_run<'a>(
     left: u64,
     place: Place,
 ) -> Event<'a> {
-    Event { raw, mark: Mark::run(kind, part, count, left), place }
+    Event { raw, mark: Mark::run(kind, part, count, left), place: Place { base: 0, ..place } }
 }
 
 /// A record that is no key, or the header.

@@ -7,5 +7,5 @@ mod ziplist;
 
 pub(crate) use intset::build_intset;
 pub(crate) use listpack::ListpackBuilder;
-pub(crate) use string::StrWriter;
+pub(crate) use string::{StrWriter, write_as_read, write_plain};
 pub(crate) use ziplist::ZiplistBuilder;

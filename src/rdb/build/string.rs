@@ -2,6 +2,7 @@
 
 use crate::rdb::encoding::Scalar;
 use crate::rdb::len::write_length;
+use crate::rdb::string::Str;
 use crate::wire::lzf::Compressor;
 use crate::wire::number::{Digits, parse_integer};
 
@@ -49,14 +50,26 @@ impl StrWriter {
             && let Some(compressor) = &mut self.compressor
             && let Some(packed) = compressor.compress(blob, &mut self.packed)
         {
-            out.push(0xC3);
-            write_length(packed.len() as u64, out);
-            write_length(blob.len() as u64, out);
-            out.extend_from_slice(packed);
-            return;
+            return write_packed(packed, blob.len() as u64, out);
         }
         write_plain(blob, out);
     }
+}
+
+/// A string in the form in which it was read.
+pub(crate) fn write_as_read(text: Str<'_>, out: &mut Vec<u8>) {
+    match text {
+        Str::Plain(bytes) => write_plain(bytes, out),
+        Str::Int(n) => write_integer(n, out),
+        Str::Lzf { packed, len } => write_packed(packed, len, out),
+    }
+}
+
+fn write_packed(packed: &[u8], len: u64, out: &mut Vec<u8>) {
+    out.push(0xC3);
+    write_length(packed.len() as u64, out);
+    write_length(len, out);
+    out.extend_from_slice(packed);
 }
 
 /// Bytes as they are.
@@ -80,7 +93,7 @@ fn write_integer(n: i32, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rdb::string::{Str, StrBuf};
+    use crate::rdb::string::StrBuf;
     use crate::wire::cursor::Cursor;
     use proptest::prelude::*;
 
