@@ -49,6 +49,8 @@ const VECTORSET: &str = "vectorset";
 pub struct Converter {
     options: ConvertOptions,
     header: Header,
+    /// Which Redis wrote the source: major and minor version.
+    writer: Option<(u16, u16)>,
     /// The file gets the other family's magic.
     crosses: bool,
     /// By the number of the source's layout.
@@ -99,6 +101,7 @@ impl Converter {
         let mut converter = Converter {
             options,
             header,
+            writer: None,
             crosses: false,
             layouts: Vec::new(),
             values,
@@ -246,7 +249,11 @@ impl Converter {
     fn has_module(&self, module: ModuleId) -> bool {
         let name = module.name();
         let target = self.options.target;
-        let built_in = name == VECTORSET && !target.is_valkey() && target.at_least(8, 0);
+        // Seen in 8.0: it refuses the vector sets of later servers.
+        let built_in = name == VECTORSET
+            && !target.is_valkey()
+            && target.at_least(8, 0)
+            && self.writer.is_none_or(|(major, minor)| target.at_least(major, minor));
         built_in || self.options.target_modules.contains(&name)
     }
 
@@ -296,7 +303,7 @@ impl Converter {
                 let header = self.header.to_string();
                 return emit(&remade_record(header.as_bytes(), true, event.place));
             }
-            EventKind::Aux(aux) => match self.writer_elsewhere(&aux) {
+            EventKind::Aux(aux) => match self.renamed_aux(&aux) {
                 Some(name) => {
                     let mut raw = vec![byte::AUX];
                     write_plain(name, &mut raw);
@@ -350,7 +357,11 @@ impl Converter {
 
     /// Of the field that says which server wrote the file: what it is called in a file with the
     /// other family's magic, where under its own name it would look like damage.
-    fn writer_elsewhere(&self, aux: &Aux<'_>) -> Option<&'static [u8]> {
+    fn renamed_aux(&mut self, aux: &Aux<'_>) -> Option<&'static [u8]> {
+        if let (Str::Plain(b"redis-ver"), Str::Plain(version)) = (aux.name, aux.value) {
+            let mut parts = std::str::from_utf8(version).ok()?.split('.').map(str::parse);
+            self.writer = Some((parts.next()?.ok()?, parts.next()?.ok()?));
+        }
         match aux.name {
             Str::Plain(b"redis-ver") if self.crosses => Some(b"redkeep-from-redis-ver"),
             Str::Plain(b"valkey-ver") if self.crosses => Some(b"redkeep-from-valkey-ver"),
