@@ -151,6 +151,17 @@ impl<W: Write> EntrySink for Writer<W> {
     }
 }
 
+/// A stage that may not be wanted: without it events go straight on.
+impl<T: Stage> Stage for Option<T> {
+    #[inline(always)]
+    fn event<S: EntrySink>(&mut self, event: &Event<'_>, to: &mut S) -> Result<()> {
+        match self {
+            Some(stage) => stage.event(event, to),
+            None => to.event(event),
+        }
+    }
+}
+
 impl Stage for Converter {
     #[inline(always)]
     fn event<S: EntrySink>(&mut self, event: &Event<'_>, to: &mut S) -> Result<()> {

@@ -390,6 +390,36 @@ fn a_file_that_is_there_is_kept() {
     assert_eq!(beside(&dump), ["dump.rdb", "part.rdb"]);
 }
 
+/// A hash in a listpack, as Redis 7.0 has it, and an array, which no server before 8.8 has.
+fn newer() -> Dump {
+    let hash = b"\x10\x01h\x0d\x0d\0\0\0\x02\0\x81f\x02\x81v\x02\xff".to_vec();
+    let array = b"\x1c\x01a\x01\x00\x00\x03\x01x".to_vec();
+    Dump::of(&dump(&[hash, array]))
+}
+
+#[test]
+fn a_dump_is_converted_unless_something_would_be_lost() {
+    let dump = newer();
+    let old = dump.path.with_file_name("old.rdb");
+    let convert =
+        |arguments: &str| redkeep(arguments).arg(&dump.path).arg("-o").arg(&old).output().unwrap();
+    let refused = convert("convert --for redis-6.2");
+    assert_eq!(code(&refused), 1);
+    assert!(stderr(&refused).contains("redis-6.2 would lose arrays: 1"), "{}", stderr(&refused));
+    assert_eq!(beside(&dump), ["dump.rdb"]);
+    let told = convert("convert --for redis-6.2 --dry-run --json");
+    assert_eq!(code(&told), 3);
+    let outcome: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(outcome["converted"]["losses"]["array"]["count"], 1);
+    let written = convert("convert --for redis-6.2 --on-loss drop");
+    assert_eq!(code(&written), 0, "{}", stderr(&written));
+    assert!(stdout(&written).ends_with("lost: arrays: 1\n"), "{}", stdout(&written));
+    assert_eq!(code(&redkeep("check --for redis-6.2").arg(&old).output().unwrap()), 0);
+    let part = convert("extract --for redis-6.2 --type hash --force");
+    assert_eq!(code(&part), 0, "{}", stderr(&part));
+    assert_eq!(code(&redkeep("check --for redis-6.2").arg(&old).output().unwrap()), 0);
+}
+
 /// The commands that the README tells people to try do what it says.
 #[test]
 fn the_readme_is_right() {

@@ -10,6 +10,7 @@ mod human;
 mod output;
 mod progress;
 mod report;
+mod target;
 
 use crate::error::Error;
 use crate::time::UnixMillis;
@@ -22,7 +23,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// Checks and exports Redis and Valkey dumps (RDB files), and takes parts out of them.
+/// Checks and exports Redis and Valkey dumps (RDB files), takes parts out of them, and converts them
+/// for other servers.
 ///
 /// No command changes a dump: what is written is a file of its own.
 #[derive(Debug, Parser)]
@@ -37,6 +39,7 @@ enum Command {
     Check(check::CheckArguments),
     Export(export::ExportArguments),
     Extract(extract::ExtractArguments),
+    Convert(extract::ConvertArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Check(arguments) }) => check::run(arguments),
         Ok(Arguments { command: Command::Export(arguments) }) => export::run(arguments),
         Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
+        Ok(Arguments { command: Command::Convert(arguments) }) => extract::run_convert(arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

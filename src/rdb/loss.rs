@@ -108,7 +108,7 @@ pub struct Lost {
 /// losses.add(Loss::FieldExpiry, 7, 1);
 /// losses.add(Loss::FieldExpiry, 2, 1);
 /// assert_eq!(losses.get(Loss::FieldExpiry).count, 9);
-/// assert_eq!(losses.to_string(), "9 expiries of hash fields in 2 keys");
+/// assert_eq!(losses.to_string(), "expiries of hash fields: 9 in 2 keys");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "json", derive(serde::Serialize), serde(transparent))]
@@ -160,7 +160,7 @@ impl fmt::Display for Losses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, (loss, Lost { count, keys })) in self.iter().enumerate() {
             let and = if n > 0 { ", " } else { "" };
-            write!(f, "{and}{count} {}", loss.text())?;
+            write!(f, "{and}{}: {count}", loss.text())?;
             if keys > 0 && !loss.drops_key() {
                 write!(f, " in {keys} {}", if keys == 1 { "key" } else { "keys" })?;
             }
@@ -181,7 +181,7 @@ mod tests {
         losses.add(Loss::Array, 2, 2);
         losses.add(Loss::StreamCounters, 1, 1);
         losses.add(Loss::Cron, 0, 0);
-        let line = "2 arrays, 1 counters of streams in 1 key, 1 function libraries";
+        let line = "arrays: 2, counters of streams: 1 in 1 key, function libraries: 1";
         assert_eq!(losses.to_string(), line);
         assert_eq!(losses.dropped_keys(), 2);
         let mut twice = losses.clone();
