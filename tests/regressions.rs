@@ -3,6 +3,8 @@
 
 #[path = "common/laws.rs"]
 mod laws;
+#[path = "common/writing_laws.rs"]
+mod writing_laws;
 
 use std::path::Path;
 
@@ -14,6 +16,8 @@ const TARGETS: &[(&str, Law)] = &[
     ("encodings", laws::encodings),
     ("lzf", laws::lzf),
     ("check", laws::check),
+    ("convert", writing_laws::convert),
+    ("payload", writing_laws::payload),
     #[cfg(feature = "json")]
     ("json", laws::json),
 ];

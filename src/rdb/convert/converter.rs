@@ -343,7 +343,7 @@ impl Converter {
                 return if kept { emit(&event) } else { Ok(()) };
             }
             EventKind::Open(entry) => return self.opens(entry, event, emit),
-            EventKind::Run(run) => return self.run(run.items(), event, emit),
+            EventKind::Run(run) => return self.run(run.items(), run.len(), event, emit),
             EventKind::Piece(piece) => return self.piece(&piece, event, emit),
             EventKind::Close => return self.close(event, emit),
             EventKind::Entry(_) => return Err(Error::from_fault(Fault::Internal)),
@@ -475,6 +475,7 @@ impl Converter {
     fn run(
         &mut self,
         items: Items<'_>,
+        count: u64,
         event: Event<'_>,
         emit: &mut impl FnMut(&Event<'_>) -> Result<()>,
     ) -> Result<()> {
@@ -490,6 +491,11 @@ impl Converter {
                 self.rows.clear();
                 let run = self.values.run(items, to, &mut self.rows);
                 let run = run.map_err(|error| error.or_at(event.offset()))?;
+                if run.rows != count {
+                    // The count in front has gone out already.
+                    return Err(Error::at(Fault::QuicklistContainer, event.offset())
+                        .with_detail("a node without an element"));
+                }
                 self.open = Open::Rows { to, expiries: expiries + run.expiries };
                 emit(&remade_run(&self.rows, to, row_part(to), run.rows, left, event.place))
             }
@@ -515,7 +521,7 @@ impl Converter {
                     return Ok(());
                 }
                 let held = std::mem::take(&mut self.held);
-                self.run(piece.join(&held), event, emit)
+                self.run(piece.join(&held), 1, event, emit)
             }
         }
     }
