@@ -404,6 +404,13 @@ pub(crate) struct Sum {
     error: Option<String>,
 }
 
+impl Sum {
+    /// All but what the error was.
+    pub(crate) fn found(&self) -> (u64, u64, bool) {
+        (self.count, self.hash.finish(), self.error.is_some())
+    }
+}
+
 impl PartialEq for Sum {
     fn eq(&self, other: &Sum) -> bool {
         let parts = |sum: &Sum| (sum.count, sum.hash.finish(), sum.error.clone());

@@ -43,7 +43,10 @@ pub(crate) fn convert_as(dump: &[u8], target: &str, window: usize) {
     assert_eq!(whole.error, windowed.error, "for {target}");
     // What cannot be read ends a conversion, within a value too where that comes in runs.
     let closed = whole.values.closed.len();
-    assert_eq!(whole.values.closed, windowed.values.closed[..closed], "for {target}");
+    for (one, other) in whole.values.closed.iter().zip(&windowed.values.closed[..closed]) {
+        // Records made anew have no bytes in the source: where an error in one lies is no law.
+        assert_eq!((&one.0, one.1.found()), (&other.0, other.1.found()), "for {target}");
+    }
     assert!(whole.error || whole.file.is_some(), "for {target}");
     if let Some(file) = whole.file {
         let written = SliceReader::new(&file).checksum(ChecksumMode::Report);
