@@ -108,6 +108,7 @@ faults! {
     KeyMeta Corrupt "key_meta" "a key's metadata is malformed",
     SlotRange Corrupt "slot_range" "a range of slots is not within 0 to 16383",
     PayloadTail Corrupt "payload_tail" "a payload goes on after its value",
+    NoPlace Unsupported "no_place" "the server has no place for this",
     ChecksumMismatch Checksum "checksum_mismatch" "the stored checksum is not that of the bytes before it",
     Loss Unsupported "loss" "the server has no place for some of it",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",

@@ -28,7 +28,8 @@
 //! # Ok::<(), redkeep::Error>(())
 //! ```
 //!
-//! Whether a dump may serve as a backup:
+//! A dump of values of one's own is built with [`rdb::Encoder`] and [`rdb::Writer`]. Whether a dump may
+//! serve as a backup:
 //!
 //! ```
 //! use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
@@ -42,9 +43,9 @@
 //!
 //! # For whom this is the wrong library
 //!
-//! It does not talk to a server (use the `redis` crate), does not read append-only files, and does
-//! not make or convert values: what it writes are records as they came. It gives no owned tree of all keys and values: what is read is handed on piece
-//! by piece. It is synchronous; in an async program, call it from a blocking task.
+//! It does not talk to a server (use the `redis` crate) and does not read append-only files. It gives
+//! no owned tree of all keys and values: what is read is handed on piece by piece, and single values
+//! can be [owned](rdb::Content). It is synchronous; in an async program, call it from a blocking task.
 //!
 //! # The floors
 //!

@@ -184,6 +184,20 @@ impl ServerVersion {
         }
     }
 
+    /// How the files begin that it writes.
+    ///
+    /// ```
+    /// use redkeep::rdb::ServerVersion;
+    /// let server: ServerVersion = "valkey-9.1".parse().unwrap();
+    /// assert_eq!(server.header().to_string(), "VALKEY080");
+    /// ```
+    #[must_use]
+    pub fn header(self) -> Header {
+        let version = self.rdb_version();
+        let lineage = if version >= 80 { Lineage::Valkey } else { Lineage::Redis };
+        Header { lineage, version }
+    }
+
     /// Whether it accepts a file that begins so, with default settings.
     #[must_use]
     pub fn reads_header(self, header: Header) -> bool {

@@ -1,8 +1,11 @@
 //! Real servers for tests: each started by the test itself on a free loopback port, and stopped.
 
+#![allow(dead_code)] // not every user needs all of it
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Servers that `tests/run` unpacks, oldest first.
@@ -29,15 +32,20 @@ impl Server {
         if let Some(dump) = dump {
             std::fs::write(folder.path().join("dump.rdb"), dump).unwrap();
         }
+        // A free port is free for a moment: tests that run side by side take turns.
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let program = program(name);
-        // Before 7.0 everybody may, and the option is not known.
-        let debug: &[&str] =
-            if name == "redis-6.2" { &[] } else { &["--enable-debug-command", "local"] };
+        // Needed since Redis 7.0 for DEBUG DIGEST, and unknown before.
+        let debug: &[_] = match name {
+            "redis-6.2" => &[],
+            _ => &["--enable-debug-command", "local"],
+        };
         let process = Command::new(&program)
+            .args(debug)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--dir", folder.path().to_str().unwrap(), "--dbfilename", "dump.rdb"])
-            .args(debug)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
