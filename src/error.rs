@@ -82,6 +82,7 @@ faults! {
     Inflated Limit "inflated_limit" "a compressed string inflates past the limit",
     Held Limit "held_limit" "one indivisible record is bigger than the limit",
     Templates Limit "templates_limit" "more hash templates than the limit",
+    Names Limit "names_limit" "more keys than the search for equal names may remember",
     TextNumber Corrupt "text_number" "a number was expected as text",
     ListpackHeader Corrupt "listpack_header" "a listpack's header or end mark does not fit its bytes",
     ListpackEntry Corrupt "listpack_entry" "a listpack entry is malformed or runs past the end",

@@ -5,7 +5,8 @@
 //!   levels: raw records, encodings, logical elements.
 //! - [`rdb::check`] says whether a dump is sound, what is in it, and whether a given server would
 //!   load it.
-//! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key.
+//! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key;
+//!   it leaves out parts of values, and changes names, databases and expiries.
 //! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
 //! - `export` (feature `json`) writes dumps as JSON lines.
 //! - The [`guide`] explains dumps and checks in prose.

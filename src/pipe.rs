@@ -137,6 +137,13 @@ impl<T: EntrySource> EntrySource for &mut T {
     }
 }
 
+impl<T: Stage> Stage for &mut T {
+    #[inline(always)]
+    fn event<S: EntrySink>(&mut self, event: &Event<'_>, to: &mut S) -> Result<()> {
+        (**self).event(event, to)
+    }
+}
+
 impl<T: EntrySink> EntrySink for &mut T {
     #[inline(always)]
     fn event(&mut self, event: &Event<'_>) -> Result<()> {

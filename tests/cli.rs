@@ -559,6 +559,77 @@ fn keys_that_are_no_text_stay_apart() {
     assert_eq!(keys[2]["key"], "\\xff");
 }
 
+/// A set; key and members up to 63 bytes.
+fn set(key: &str, members: &[&str]) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let count = u8::try_from(members.len()).unwrap();
+    let members: Vec<u8> = members.iter().flat_map(|member| text(member)).collect();
+    [vec![2], text(key), vec![count], members].concat()
+}
+
+fn exported(dump: &Dump, name: &str) -> Vec<Value> {
+    let output = redkeep("export").arg(dump.path.with_file_name(name)).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn an_extract_leaves_out_parts_and_changes_keys_on_request() {
+    let expiring =
+        |at: i64, key: &str| [vec![0xfc], at.to_le_bytes().to_vec(), string(key, "v")].concat();
+    let dump = Dump::of(&dump(&[
+        set("tags", &["red", "blue", "grey"]),
+        set("one", &["red"]),
+        expiring(1_000, "old:gone"),
+        expiring(4_000_000_000_000, "old:here"),
+    ]));
+    let output = extract(
+        &dump,
+        "--not-member red --rename-prefix old:=new: --db-map 0=3 --drop-expired --ttl-drop",
+    );
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    for line in [
+        "2 keys of 4 written",
+        "2 elements left out of 1 value; 1 key emptied",
+        "1 key had expired: left out",
+        "1 key renamed",
+        "2 keys moved to another database",
+        "1 key with another expiry",
+    ] {
+        assert!(stdout(&output).contains(line), "{line}: {}", stdout(&output));
+    }
+    let seen = exported(&dump, "part.rdb");
+    let names: Vec<_> = seen.iter().map(|line| line["key"].as_str().unwrap()).collect();
+    assert_eq!(names, ["tags", "new:here"]);
+    assert!(seen.iter().all(|line| line["db"] == 3 && line["expire_at_ms"].is_null()));
+    let some = dump.run("export --member *e? --max-elements 3 --min-elements 3");
+    assert_eq!(stdout(&some).lines().count(), 1, "{}", stdout(&some));
+    assert!(stdout(&some).contains("red") && !stdout(&some).contains("blue"));
+}
+
+#[test]
+fn a_change_that_makes_no_sense_is_2_and_writes_nothing() {
+    let dump = Dump::of(&two_keys());
+    for (arguments, says) in [
+        ("--rename-prefix two=one", "two keys would become \"one\" in db 0"),
+        ("--rename-prefix two", "no `=`"),
+        ("--rename *=**", "more stars"),
+        ("--db-map 0-1", "not two databases"),
+        ("--ttl-set soon", "neither milliseconds"),
+        ("--ttl-drop --ttl-set 5m", "cannot be used with"),
+        ("--ttl-as-of 2026-02-30", "neither milliseconds since 1970"),
+        ("--min-score nan", "not a score"),
+        ("--from-id x", "not the ID"),
+    ] {
+        let output = extract(&dump, arguments);
+        assert_eq!(code(&output), 2, "{arguments}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{arguments}: {}", stderr(&output));
+        assert_eq!(beside(&dump), ["dump.rdb"]);
+    }
+    let other = extract(&dump, "--rename-prefix two=one --to-db 4 --key two");
+    assert_eq!(code(&other), 0, "what is not extracted is in nobody's way: {}", stderr(&other));
+}
+
 /// The commands that the README tells people to try do what it says.
 #[test]
 fn the_readme_is_right() {

@@ -2,11 +2,13 @@
 
 use crate::cli::filter::FilterArguments;
 use crate::cli::human::several;
+use crate::cli::members::MemberArguments;
 use crate::cli::{Exit, Opened, Source, complain};
 use crate::error::Result;
 use crate::export::{JsonLines, JsonOutcome};
+use crate::pipe::{Staged, pump};
 use crate::rdb::StreamReader;
-use crate::select::{Filter, Sieve};
+use crate::select::{Filter, MemberFilter, Sieve};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, StdoutLock, Write};
@@ -24,6 +26,8 @@ pub(crate) struct ExportArguments {
     facts: bool,
     #[command(flatten)]
     filter: FilterArguments,
+    #[command(flatten)]
+    members: MemberArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -33,12 +37,13 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: ExportArguments) -> Exit {
-    let ExportArguments { path, format: Format::Jsonl, facts, filter } = arguments;
+    let ExportArguments { path, format: Format::Jsonl, facts, filter, members } = arguments;
     let source = Source::from(path);
     let filter = match filter.options() {
-        Ok(filter) => Filter::new(filter),
+        Ok(filter) => Sieve::new(Filter::new(filter)),
         Err(exit) => return exit,
     };
+    let members = MemberFilter::new(members.options());
     // A bar would only disturb the lines where they are looked at.
     let opened = match source.open("exporting", !io::stdout().is_terminal()) {
         Ok(opened) => opened,
@@ -46,8 +51,8 @@ pub(crate) fn run(arguments: ExportArguments) -> Exit {
     };
     let mut out = Out { out: io::stdout().lock(), failed: None };
     let (end, outcome) = match opened {
-        Opened::File(file, _) => export(file, &mut out, facts, filter),
-        Opened::Stream(stream) => export(stream, &mut out, facts, filter),
+        Opened::File(file, _) => export(file, &mut out, facts, filter, members),
+        Opened::Stream(stream) => export(stream, &mut out, facts, filter, members),
     };
     if let Err(error) = out.flush() {
         out.failed.get_or_insert(error);
@@ -83,25 +88,13 @@ fn export(
     source: impl Read,
     out: &mut Out,
     facts: bool,
-    filter: Filter,
+    sieve: Sieve,
+    members: MemberFilter,
 ) -> (Result<()>, Result<JsonOutcome>) {
-    let mut sieve = Sieve::new(filter);
     let mut reader = StreamReader::new(source);
     let mut lines = JsonLines::new(out).facts(facts);
-    let mut next = || match reader.next()? {
-        Some(event) => match sieve.keeps(&event)? {
-            true => lines.event(&event).map(|()| true),
-            false => Ok(true),
-        },
-        None => Ok(false),
-    };
-    let end = loop {
-        match next() {
-            Ok(true) => {}
-            Ok(false) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
+    let to = Staged { stage: members, to: &mut lines };
+    let end = pump(&mut reader, &mut Staged { stage: sieve, to });
     (end, lines.finish())
 }
 

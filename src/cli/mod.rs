@@ -2,6 +2,7 @@
 //!
 //! The only place that reads the clock, prints, or knows a terminal.
 
+mod change;
 mod check;
 mod digest;
 mod export;
@@ -9,10 +10,12 @@ mod extract;
 mod filter;
 mod human;
 mod lines;
+mod members;
 mod output;
 mod progress;
 mod report;
 mod target;
+mod when;
 
 use crate::error::Error;
 use crate::time::UnixMillis;

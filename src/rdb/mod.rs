@@ -50,6 +50,7 @@ mod opcode;
 mod parser;
 mod reader;
 mod record;
+mod retain;
 mod stream;
 mod string;
 mod template;
@@ -60,6 +61,7 @@ mod walk;
 mod writer;
 
 pub use attribute::Attributes;
+pub(crate) use build::StrWriter;
 pub use content::{
     ArrayContent, ArrayValue, Content, HashField, ModuleContent, ModuleValue, StreamConsumer,
     StreamContent, StreamEntry, StreamGroup, StreamIdempotence, StreamPending, StreamProducer,
@@ -75,6 +77,8 @@ pub use event::{
 pub use item::{ArrayItem, Item};
 pub use loss::{Loss, Losses, Lost};
 pub use reader::{ChecksumMode, SliceReader};
+pub(crate) use record::{Held, Record};
+pub(crate) use retain::{Keep, Retain};
 pub use stream::StreamReader;
 pub use string::{Str, StrBuf, StrHead};
 pub use template::HashTemplate;

@@ -261,6 +261,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// `Usage` before the header, `Io` where the target fails.
+    #[inline]
     pub fn select_db(&mut self, db: u64) -> Result<()> {
         self.between_values()?;
         if self.db == Some(db) {

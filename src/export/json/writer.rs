@@ -3,6 +3,7 @@
 use super::events::Export;
 use super::outcome::JsonOutcome;
 use crate::error::Result;
+use crate::pipe::EntrySink;
 use crate::rdb::{Event, StreamReader};
 use std::io::{Read, Write};
 
@@ -110,4 +111,11 @@ pub fn export_json(source: impl Read, out: impl Write, facts: bool) -> Result<Js
     // What was sound goes out in any case; of two errors the first is the cause.
     let outcome = lines.finish();
     end.and(outcome)
+}
+
+impl<W: Write> EntrySink for JsonLines<W> {
+    #[inline(always)]
+    fn event(&mut self, event: &Event<'_>) -> Result<()> {
+        JsonLines::event(self, event)
+    }
 }
