@@ -8,7 +8,7 @@
 //! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key;
 //!   it leaves out parts of values, and changes names, databases and expiries.
 //! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
-//! - `export` (feature `json`) writes dumps as JSON lines.
+//! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
 //! - The [`guide`] explains dumps and checks in prose.
 //!
 //! Which keys are in a dump, and of what type:
@@ -57,7 +57,7 @@
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`] |
-//! | meaning | [`pipe`], [`select`], `digest`, `export` |
+//! | meaning | [`pipe`], [`select`], [`export`], `digest` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
@@ -77,7 +77,7 @@
 //!
 //! | feature | adds | brings |
 //! |---|---|---|
-//! | `json` | `Serialize` on reports, `export` | serde, serde_json, base64 |
+//! | `json` | `Serialize` on reports, JSON lines | serde, serde_json, base64 |
 //! | `digest` | `digest` | sha1, blake3 |
 //! | `regex` | selecting keys by regular expression | regex |
 //! | `mmap` | opening a file as a memory map | memmap2 |
@@ -91,7 +91,6 @@ pub mod cli;
 #[cfg(feature = "digest")]
 pub mod digest;
 mod error;
-#[cfg(feature = "json")]
 pub mod export;
 pub mod guide;
 mod limits;

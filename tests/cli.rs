@@ -670,3 +670,54 @@ fn the_readme_shows_what_a_comparison_prints() {
     let output = redkeep("digest old.rdb new.rdb --keys").current_dir(&folder).output().unwrap();
     assert_eq!((code(&output), stdout(&output)), (3, shown.unwrap()));
 }
+
+#[test]
+fn a_dump_becomes_commands_for_a_server() {
+    let dump = Dump::of(&two_keys());
+    let plain = dump.run("export --format resp");
+    assert_eq!((code(&plain), stderr(&plain)), (0, ""));
+    assert!(stdout(&plain).contains("*3\r\n$3\r\nSET\r\n$3\r\none\r\n$3\r\n1st\r\n"));
+    let one = dump.run("export --format resp --plain --for valkey-9.1 --replace --key two");
+    assert_eq!(
+        stdout(&one),
+        "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*2\r\n$3\r\nDEL\r\n$3\r\ntwo\r\n\
+         *3\r\n$3\r\nSET\r\n$3\r\ntwo\r\n$3\r\n2nd\r\n"
+    );
+    for (server, restores) in [("redis-7.0", true), ("redis-4.0", true), ("redis-2.4", false)] {
+        let output = dump.run(&format!("export --format resp --for {server}"));
+        let has = output.stdout.windows(7).any(|window| window == b"RESTORE");
+        assert_eq!((code(&output), has), (0, restores), "{server}");
+    }
+    for wrong in ["--plain", "--for redis-7.0", "--on-loss drop", "--format resp --facts"] {
+        assert_eq!(code(&dump.run(&format!("export {wrong}"))), 2, "{wrong}");
+    }
+    for wrong in ["--restore", "--batch 0", "--plain --restore --for redis-7.0"] {
+        assert_eq!(code(&dump.run(&format!("export --format resp {wrong}"))), 2, "{wrong}");
+    }
+}
+
+#[test]
+fn what_has_no_command_fails_or_is_left_out_as_told() {
+    let library = [vec![0xf5, 15], b"#!lua name=f\nx=".to_vec()].concat();
+    let cron = [b"\x40\x01c\x01x".to_vec(), vec![0; 18]].concat();
+    let dump = Dump::of(&dump(&[library, string("k", "v"), cron]));
+    let failed = dump.run("export --format resp --for redis-7.0");
+    assert_eq!(code(&failed), 3);
+    assert!(stderr(&failed).contains("scheduled scripts: 1"), "{}", stderr(&failed));
+    let file = dump.path.with_file_name("commands");
+    let run = |more: &str| {
+        let arguments =
+            format!("export --format resp --for redis-7.0 -o {} {more}", file.display());
+        dump.run(&arguments)
+    };
+    assert_eq!(code(&run("")), 3);
+    assert!(!file.exists());
+    let dropped = run("--on-loss drop");
+    assert_eq!(code(&dropped), 0);
+    let said = stderr(&dropped);
+    assert!(said.contains("scheduled scripts: 1; function libraries left out: 1"), "{said}");
+    assert!(std::fs::read(&file).unwrap().starts_with(b"*2\r\n$6\r\nSELECT"));
+    assert_eq!(code(&run("--on-loss drop")), 1, "it exists");
+    assert_eq!(code(&run("--on-loss drop --force --functions")), 0);
+    assert!(std::fs::read(&file).unwrap().starts_with(b"*3\r\n$8\r\nFUNCTION"));
+}

@@ -9,8 +9,9 @@ mod servers;
 
 use redkeep::digest::{ContentOptions, Digest32, DigestOptions, ServerDigest, content_digest};
 use redkeep::pipe::{Staged, pump};
+use redkeep::rdb::OnLoss;
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
-use redkeep::rdb::convert::{ConvertCounts, ConvertOptions, Converter, OnLoss};
+use redkeep::rdb::convert::{ConvertCounts, ConvertOptions, Converter};
 use redkeep::rdb::{Event, Header, Loss, ServerVersion, SliceReader, StreamReader, Writer};
 use redkeep::select::{Condition, Expiry, Filter, FilterOptions, Sieve};
 use redkeep::{Fault, Limits, Result, UnixMillis};

@@ -69,6 +69,62 @@ fn peak(work: impl FnOnce()) -> usize {
     PEAK.load(Relaxed) - before
 }
 
+/// Members end to end, made while they are read.
+struct BigSet {
+    members: u64,
+    next: u64,
+    rest: Vec<u8>,
+}
+
+impl Read for BigSet {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        while self.rest.is_empty() && self.next <= self.members {
+            self.rest = match self.next {
+                n if n == self.members => vec![0xff],
+                n => text(format!("member {n:010}")),
+            };
+            self.next += 1;
+        }
+        let n = out.len().min(self.rest.len());
+        out[..n].copy_from_slice(&self.rest[..n]);
+        self.rest.drain(..n);
+        Ok(n)
+    }
+}
+
+#[test]
+fn a_value_of_any_size_becomes_plain_commands_in_a_few_mib() {
+    use redkeep::export::{CommandsOptions, export_commands};
+    let _alone = ALONE.lock().unwrap();
+    let members = 2_000_000;
+    let head = [b"REDIS0003".to_vec(), vec![2], text("set"), len(members)].concat();
+    let source = head.chain(BigSet { members, next: 0, rest: Vec::new() });
+    let options = CommandsOptions::plain("redis-7.0".parse().unwrap());
+    let used = peak(|| {
+        let outcome = export_commands(source, std::io::sink(), options).unwrap();
+        assert_eq!((outcome.written, outcome.commands), (1, 1 + members.div_ceil(64)));
+        assert!(outcome.bytes > 40 << 20);
+    });
+    assert!(used < 6 * MIB, "{used}");
+}
+
+#[test]
+fn a_giant_is_restored_at_the_cost_of_itself() {
+    use redkeep::export::{CommandsOptions, export_commands};
+    let _alone = ALONE.lock().unwrap();
+    let dump = dump("REDIS0003", &[key(0, "giant", &text(vec![b'x'; 64 * MIB]))]);
+    for options in [
+        CommandsOptions::restore("redis-7.0".parse().unwrap()),
+        CommandsOptions::plain("redis-7.0".parse().unwrap()),
+    ] {
+        let used = peak(|| {
+            export_commands(&dump[..], std::io::sink(), options.clone()).unwrap();
+        });
+        // A buffer that grows is there twice for a moment.
+        assert!(used < 200 * MIB, "{used}");
+    }
+}
+
 /// Everything that a reader of values does, by both readers; errors are fine.
 fn read_all(dump: &[u8]) {
     let mut decoder = Decoder::new();

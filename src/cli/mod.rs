@@ -4,6 +4,7 @@
 
 mod change;
 mod check;
+mod commands;
 mod digest;
 mod export;
 mod extract;

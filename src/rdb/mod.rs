@@ -75,7 +75,7 @@ pub use event::{
     Aux, Event, EventKind, Footer, Function, ModuleAux, OwnedEvent, Piece, Run, SlotImport,
 };
 pub use item::{ArrayItem, Item};
-pub use loss::{Loss, Losses, Lost};
+pub use loss::{Loss, Losses, Lost, OnLoss};
 pub use reader::{ChecksumMode, SliceReader};
 pub(crate) use record::{Held, Record};
 pub(crate) use retain::{Keep, Retain};

@@ -32,6 +32,17 @@ impl Server {
         if let Some(dump) = dump {
             std::fs::write(folder.path().join("dump.rdb"), dump).unwrap();
         }
+        Server::start_in(name, folder, &[])
+    }
+
+    /// Starts a server on this log of commands.
+    pub(crate) fn start_log(name: &str, log: &[u8]) -> Option<Server> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("appendonly.aof"), log).unwrap();
+        Server::start_in(name, folder, &["--appendonly", "yes"])
+    }
+
+    fn start_in(name: &str, folder: tempfile::TempDir, more: &[&str]) -> Option<Server> {
         // A free port is free for a moment: tests that run side by side take turns.
         static TURN: Mutex<()> = Mutex::new(());
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,6 +57,7 @@ impl Server {
             .args(debug)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--dir", folder.path().to_str().unwrap(), "--dbfilename", "dump.rdb"])
+            .args(more)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
