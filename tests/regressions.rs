@@ -18,6 +18,7 @@ const TARGETS: &[(&str, Law)] = &[
     ("check", laws::check),
     ("convert", writing_laws::convert),
     ("payload", writing_laws::payload),
+    ("select", laws::select),
     #[cfg(feature = "json")]
     ("json", laws::json),
 ];

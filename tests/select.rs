@@ -5,6 +5,8 @@
 
 #[path = "common/dumps.rs"]
 mod dumps;
+#[path = "common/laws.rs"]
+mod laws;
 
 use proptest::prelude::*;
 use redkeep::pipe::{Stage, Staged, pump};
@@ -379,7 +381,7 @@ fn choices() -> impl Strategy<Value = Choice> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn filtering_then_reading_is_reading_then_filtering(choice in choices()) {
@@ -411,5 +413,23 @@ proptest! {
             let (_, again) = through(&changed, Transform::new(back.clone()), window).unwrap();
             prop_assert_eq!(read(&again), read(&dump), "{}", name);
         }
+    }
+
+    #[test]
+    fn damaged_dumps_give_what_can_be_read_or_an_error(
+        pattern in "[a-g*?\\\\\\[\\]^-]{0,12}",
+        text in prop::collection::vec(any::<u8>(), 0..6),
+        switches: u8,
+        dump in prop::sample::select(dumps::each()),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let mut dump = dump.1;
+        for (at, byte) in flips {
+            let at = at.index(dump.len());
+            dump[at] = byte;
+        }
+        let counted = |bytes: &[u8]| [&[u8::try_from(bytes.len()).unwrap()], bytes].concat();
+        let front = [counted(pattern.as_bytes()), counted(&text), vec![switches]].concat();
+        laws::select(&[front, dump].concat());
     }
 }

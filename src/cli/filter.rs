@@ -6,7 +6,6 @@ use crate::select::{Condition, Expiry, FilterOptions, KeyPattern};
 use crate::time::UnixMillis;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// Options of one kind are alternatives; options of several kinds have all to hold.
@@ -128,18 +127,17 @@ impl FilterArguments {
             Some(Ttl::Expired) => filter.include(Condition::expiry([Expiry::ExpiredAt(now)])),
             Some(Ttl::Live) => filter.exclude(Condition::expiry([Expiry::ExpiredAt(now)])),
         };
-        let ranges: [(_, fn([RangeInclusive<u64>; 1]) -> Condition); 4] = [
-            ([self.min_size, self.max_size], |range| Condition::sizes(range)),
-            ([self.min_elements, self.max_elements], |range| Condition::elements(range)),
-            ([self.min_idle, self.max_idle], |range| Condition::idle_seconds(range)),
-            ([self.min_freq, self.max_freq], |range| Condition::frequencies(range)),
+        let between = |min: Option<u64>, max: Option<u64>| {
+            let asked = min.is_some() || max.is_some();
+            asked.then(|| [min.unwrap_or(0)..=max.unwrap_or(u64::MAX)])
+        };
+        let ranges = [
+            between(self.min_size, self.max_size).map(Condition::sizes),
+            between(self.min_elements, self.max_elements).map(Condition::elements),
+            between(self.min_idle, self.max_idle).map(Condition::idle_seconds),
+            between(self.min_freq, self.max_freq).map(Condition::frequencies),
         ];
-        for ([min, max], condition) in ranges {
-            if min.is_some() || max.is_some() {
-                let range = min.unwrap_or(0)..=max.unwrap_or(u64::MAX);
-                filter = filter.include(condition([range]));
-            }
-        }
+        filter.include.extend(ranges.into_iter().flatten());
         if !self.slot.is_empty() {
             filter = filter.include(Condition::slots(self.slot.iter().map(|slot| *slot..=*slot)));
         }
