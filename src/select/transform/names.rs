@@ -5,8 +5,8 @@ use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 
-/// What one name costs at most, in bytes: a hash and a place, and the table's own needs.
-const COST: u64 = 40;
+/// What one name costs at most, in bytes: a hash and a place, in a table that is copied as it grows.
+const COST: u64 = 60;
 
 /// The names given so far, as 64-bit hashes under a random key, and where each came from. Two of 100
 /// million names share a hash by chance once in four thousand files; no file can be made to.

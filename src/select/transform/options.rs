@@ -30,8 +30,8 @@ pub struct TransformOptions {
     /// Leaves out keys that have expired at this time. Expiries that are shifted are compared
     /// afterwards; those that are dropped or set, before.
     pub drop_expired: Option<UnixMillis>,
-    /// Bytes for remembering names, about 40 a key, where two keys could come to one. Default 1 GiB,
-    /// enough for 26 million keys.
+    /// Bytes for remembering names, at most 60 a key, where two keys could come to one. Default 1 GiB,
+    /// enough for 17 million keys.
     pub names_budget: u64,
     /// Bytes that a compressed key may inflate to. Default as in [`Limits`].
     pub inflated: u64,
