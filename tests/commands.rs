@@ -222,7 +222,7 @@ fn fields_expire_by_the_command_that_the_server_has() {
         );
         let error = export(&dump, &plain("redis-7.2")).unwrap_err();
         assert_eq!(error.fault(), Some(Fault::Loss));
-        assert!(error.to_string().contains("1 expiries of hash fields in 1 key"), "{error}");
+        assert!(error.to_string().contains("expiries of hash fields: 1 in 1 key"), "{error}");
         let dropping = plain("redis-7.2").on_loss(OnLoss::Drop);
         assert_eq!(exported(&dump, &dropping), ["HSET h f v g v"]);
         let lost = export(&dump, &dropping).unwrap().1.losses.get(Loss::FieldExpiry);
