@@ -83,6 +83,7 @@
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 
+pub mod aof;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
