@@ -66,6 +66,19 @@ proptest! {
     fn any_bytes_are_read_alike(bytes in vec(any::<u8>(), 0..200)) {
         aof_laws::resp(&bytes);
     }
+
+    #[test]
+    fn any_line_is_a_manifest_that_reads_the_same_or_an_error(
+        words in vec(prop_oneof![
+            prop::sample::select(vec![
+                "file", "a.1.base.rdb", "seq", "1", "2", "type", "b", "i", "h", "#", "\n", "\r\n",
+                "file a seq 1 type i\n", "'", "\"", "\\x41", "startoffset", "\0", "x/y",
+            ]).prop_map(str::to_owned),
+            "\\PC{0,4}",
+        ], 0..40),
+    ) {
+        aof_laws::manifest(words.join(" ").replace("\n ", "\n").as_bytes());
+    }
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! AOF.
 
 mod encode;
+mod manifest;
 mod parser;
 mod reader;
 mod record;
 mod resp;
 mod stream;
+mod words;
 
 pub use encode::{write_annotation, write_command, write_timestamp};
+pub use manifest::{FileKind, Manifest, ManifestEntry};
 pub use reader::SliceReader;
 pub use record::{End, EndKind, Record, RecordKind, Transaction};
 pub use resp::{Annotation, Args, Command, MAX_ANNOTATION};

@@ -100,16 +100,15 @@ impl Parser {
         (self.offset, self.valid_up_to) = (offset, offset);
     }
 
-    /// The short path: a whole command, or nothing done.
+    /// The short path: a whole command as nearly all are, or nothing done.
     #[inline(always)]
     pub(crate) fn quick(&mut self, input: &[u8]) -> Option<Mark> {
         if self.walk.is_some() {
             return None;
         }
         let view = input.get(..self.held).unwrap_or(input);
-        let mut walk = Walk::start(view).ok()?;
-        walk.run(view).ok()?;
-        Some(self.command(view, &walk))
+        let (walk, name) = Walk::usual(view)?;
+        Some(self.command(view, &walk, name))
     }
 
     /// One step of either path; `eof` says that nothing comes after `input`.
@@ -149,7 +148,7 @@ impl Parser {
         self.walk = Some(walk);
         end?;
         self.walk = None;
-        Ok(self.command(view, &walk))
+        Ok(self.command(view, &walk, walk.command(view).name()))
     }
 
     fn annotation(&mut self, line: &[u8]) -> Mark {
@@ -164,11 +163,9 @@ impl Parser {
     }
 
     #[inline(always)]
-    fn command(&mut self, view: &[u8], walk: &Walk) -> Mark {
-        let command = walk.command(view);
-        let name = command.name();
+    fn command(&mut self, view: &[u8], walk: &Walk, name: &[u8]) -> Mark {
         let transaction = match (name.len(), name.first().map(|first| first | 0x20)) {
-            (4, Some(b'e')) | (5, Some(b'm')) | (6, Some(b's')) => self.control(command),
+            (4, Some(b'e')) | (5, Some(b'm')) | (6, Some(b's')) => self.control(walk.command(view)),
             _ if self.multi.is_some() => Transaction::Inside,
             _ => Transaction::Outside,
         };

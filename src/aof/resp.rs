@@ -216,19 +216,48 @@ fn argument<'a>(c: &mut Cursor<'a>) -> Res<&'a [u8]> {
     }
 }
 
-/// A prefix, a number of few digits, CR LF.
+/// Passes one argument whose length has one to four digits; `None` for any other, for one that is
+/// not all here, and for what is wrong.
+///
+/// The number of digits is too irregular for a branch to be foretold, so all of them are found and
+/// added up at once; only a single one, by far the most frequent, goes its own way.
+#[inline(always)]
+fn pass(rest: &[u8]) -> Option<&[u8]> {
+    let word = u64::from_le_bytes(*rest.first_chunk::<8>()?);
+    let digit = word >> 8 & 0xff ^ 0x30;
+    let total = if word & 0xffff_00ff == 0x0a0d_0024 && digit < 10 {
+        6 + digit
+    } else {
+        let text = word >> 8;
+        let other = text ^ EACH * 0x0d;
+        let end = (other.wrapping_sub(EACH) & !other & EACH * 0x80).trailing_zeros() & 0x38;
+        // The last digit comes to stand in the highest byte, and zeros below the first.
+        let shift = 64u32.checked_sub(end).filter(|_| end <= 32)?;
+        let value = (text ^ EACH * 0x30).checked_shl(shift)?;
+        let wrong = (value.wrapping_add(EACH * 0x76) | value) & EACH * 0x80;
+        if word & 0xff != 0x24 || text >> end & 0xffff != 0x0a0d || wrong != 0 {
+            return None;
+        }
+        let at = |place: u32| value >> place & 0xff;
+        u64::from(end / 8) + 5 + at(56) + at(48) * 10 + at(40) * 100 + at(32) * 1000
+    };
+    let (argument, rest) = rest.split_at_checked(usize::try_from(total).ok()?)?;
+    argument.ends_with(b"\r\n").then_some(rest)
+}
+
+/// Times a byte, that byte in all eight places.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// A prefix, a number, CR LF.
 #[inline(always)]
 fn header<const PREFIX: u8>(c: &mut Cursor<'_>) -> Res<u64> {
-    let digit = |byte: u8| u64::from(byte.wrapping_sub(b'0'));
-    let (number, used) = match *c.rest() {
-        [prefix, a, b'\r', b'\n', ..] if prefix == PREFIX && digit(a) < 10 => (digit(a), 4),
-        [prefix, a, b, b'\r', b'\n', ..] if prefix == PREFIX && digit(a) < 10 && digit(b) < 10 => {
-            (digit(a) * 10 + digit(b), 5)
+    match *c.rest() {
+        [prefix, digit @ b'0'..=b'9', b'\r', b'\n', ..] if prefix == PREFIX => {
+            c.take(4)?;
+            Ok((digit - b'0').into())
         }
-        _ => return long_header(c, PREFIX),
-    };
-    c.take(used)?;
-    Ok(number)
+        _ => long_header(c, PREFIX),
+    }
 }
 
 /// As [`header`], for any number of digits, for what is cut short, and for what is wrong.
@@ -274,6 +303,29 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
+    /// Frames a whole command of fewer than ten arguments and with a short name, which it gives
+    /// as well; `None` for any other.
+    #[inline(always)]
+    pub(crate) fn usual(input: &[u8]) -> Option<(Walk, &[u8])> {
+        let word = u64::from_le_bytes(*input.first_chunk::<8>()?);
+        // A star, a digit, CR LF, a dollar, a digit, CR LF.
+        if word & 0xffff_00ff_ffff_00ff != 0x0a0d_0024_0a0d_002a {
+            return None;
+        }
+        let [argc, len] = [word >> 8 & 0xff ^ 0x30, word >> 40 & 0xff ^ 0x30];
+        if argc == 0 || argc > 9 || len > 9 {
+            return None;
+        }
+        let (argc, len) = (usize::try_from(argc).ok()?, usize::try_from(len).ok()?);
+        let (name, mut rest) = input.get(8..)?.split_at_checked(len)?;
+        rest = rest.strip_prefix(b"\r\n")?;
+        for _ in 1..argc {
+            rest = pass(rest)?;
+        }
+        let at = input.len() - rest.len();
+        Some((Walk { argc, args_at: 4, left: 0, at }, name))
+    }
+
     /// Reads the count that a command begins with.
     #[inline(always)]
     pub(crate) fn start(input: &[u8]) -> Res<Walk> {
@@ -289,10 +341,17 @@ impl Walk {
     /// Passes the arguments that are there. `input` begins where the command does.
     #[inline(always)]
     pub(crate) fn run(&mut self, input: &[u8]) -> Res<()> {
-        let mut c = Cursor::new(input.get(self.at..).unwrap_or_default());
+        let mut rest = input.get(self.at..).unwrap_or_default();
         while self.left > 0 {
-            argument(&mut c)?;
-            self.at = input.len() - c.left();
+            rest = match pass(rest) {
+                Some(rest) => rest,
+                None => {
+                    let mut c = Cursor::new(rest);
+                    argument(&mut c)?;
+                    c.rest()
+                }
+            };
+            self.at = input.len() - rest.len();
             self.left -= 1;
         }
         Ok(())

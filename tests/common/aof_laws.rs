@@ -6,7 +6,7 @@
 
 use super::laws::{Chunks, blames};
 use redkeep::aof::{
-    Command, End, EndKind, Record, RecordKind, SliceReader, StreamReader, write_command,
+    Command, End, EndKind, Manifest, Record, RecordKind, SliceReader, StreamReader, write_command,
 };
 use redkeep::rdb::ChecksumMode;
 use redkeep::{Error, Fault, Limits};
@@ -124,4 +124,19 @@ fn whole(log: &[u8], error: Option<&Error>, end: &End) {
     }
     assert_eq!(reader.end(), Some(end));
     assert_eq!(failed.map(|error| error.to_string()), error.map(ToString::to_string));
+}
+
+/// A manifest that can be read is written so that it reads the same, and an error has its place.
+pub(crate) fn manifest(input: &[u8]) {
+    let manifest = match Manifest::parse(input) {
+        Ok(manifest) => manifest,
+        Err(error) => return blames(&error, 0..=input.len() as u64),
+    };
+    let sorted = manifest.increments.is_sorted_by(|a, b| a.seq < b.seq);
+    assert!(sorted && manifest.loaded().all(|entry| entry.seq > 0));
+    match manifest.to_bytes() {
+        Ok(written) => assert_eq!(Manifest::parse(&written).unwrap(), manifest),
+        // Quoting makes lines longer, perhaps too long.
+        Err(_) => assert!(input.len() > 250, "{manifest:?}"),
+    }
 }
