@@ -1,15 +1,20 @@
 //! AOF.
 
+mod commands;
 mod encode;
+mod keys;
 mod manifest;
 mod parser;
 mod reader;
 mod record;
 mod resp;
 mod stream;
+mod table;
 mod words;
 
+pub use commands::{Arity, CommandSpec, Logged};
 pub use encode::{write_annotation, write_command, write_timestamp};
+pub use keys::Keys;
 pub use manifest::{FileKind, Manifest, ManifestEntry};
 pub use reader::SliceReader;
 pub use record::{End, EndKind, Record, RecordKind, Transaction};
