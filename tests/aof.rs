@@ -3,8 +3,18 @@
 
 #[path = "common/aof_laws.rs"]
 mod aof_laws;
+#[path = "aof/commands.rs"]
+mod commands;
+#[path = "aof/common.rs"]
+mod common;
+#[path = "aof/damaged.rs"]
+mod damaged;
+#[path = "aof/files.rs"]
+mod files;
 #[path = "common/laws.rs"]
 mod laws;
+#[path = "common/servers.rs"]
+mod servers;
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -122,8 +122,8 @@ pub struct End {
     pub valid_up_to: u64,
     /// The end of the last whole command, be it in a transaction, and 0 before the first one. That
     /// is where Redis cuts a log that is [`Torn`](EndKind::Torn), also behind a preamble: when the
-    /// first command after one is torn, the whole file goes (seen with Redis 6.2, 7.0 and 8.0;
-    /// Valkey 9.1 keeps the preamble).
+    /// first command after one is torn, the whole file goes (seen with Redis 6.2, 7.0 and 8.0).
+    /// Valkey 9.1 cuts at [`valid_up_to`](Self::valid_up_to).
     pub commands_up_to: u64,
     /// The end of the last whole record of any kind.
     pub records_up_to: u64,

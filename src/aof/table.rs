@@ -160,7 +160,7 @@ pub(crate) const COMMANDS: &[CommandSpec] = &[
     write("SETEX", 4, ONE, Rewritten, Some((2, 0)), Some((7, 2))),
     write("SETNX", 3, ONE, Verbatim, Some((1, 0)), Some((7, 2))),
     write("SETRANGE", 4, ONE, Verbatim, Some((2, 2)), Some((7, 2))),
-    write("SFLUSH", -3, NONE, Verbatim, Some((8, 0)), None),
+    write("SFLUSH", -3, NONE, Verbatim, Some((8, 4)), None),
     write("SINTERSTORE", -3, ALL, Verbatim, Some((1, 0)), Some((7, 2))),
     write("SMOVE", 4, TWO, Verbatim, Some((1, 0)), Some((7, 2))),
     write("SORT", -2, SORT, Verbatim, Some((1, 0)), Some((7, 2))),
