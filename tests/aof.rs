@@ -11,6 +11,8 @@ mod common;
 mod damaged;
 #[path = "aof/files.rs"]
 mod files;
+#[path = "aof/fileset.rs"]
+mod fileset;
 #[path = "common/laws.rs"]
 mod laws;
 #[path = "common/servers.rs"]

@@ -311,7 +311,8 @@ impl<'a> Builder<'a> {
         match old {
             Some(old) if self.upgrades(folder, &manifest) => {
                 self.traps.push(Trap::Moved { file: self.options.file_name.clone() });
-                self.next_increment(&names, &Manifest::default());
+                self.next_increment(&names, &manifest);
+                self.strays(&names, &manifest);
                 return self.single(&old, Layout::Upgrade);
             }
             Some(_) => {

@@ -31,11 +31,21 @@ impl Server {
         if let Some(dump) = dump {
             std::fs::write(folder.path().join("dump.rdb"), dump).unwrap();
         }
+        Server::start_in(name, folder, &[])
+    }
+
+    /// Starts a server in a folder with more settings; `None` where it refuses to start.
+    pub(crate) fn start_in(
+        name: &str,
+        folder: tempfile::TempDir,
+        settings: &[&str],
+    ) -> Option<Server> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let program = program(name);
         let process = Command::new(&program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--dir", folder.path().to_str().unwrap(), "--dbfilename", "dump.rdb"])
+            .args(settings)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -56,6 +66,10 @@ impl Server {
             assert!(Instant::now() < deadline, "{name} does not answer");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn connect(&self) -> redis::RedisResult<redis::Connection> {
