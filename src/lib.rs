@@ -1,10 +1,11 @@
 //! Opens, checks and exports Redis and Valkey dumps (RDB files): a zero-copy reader, and a check
-//! that looks at more than any server does.
+//! that looks at more than any server does. Reads their logs (append-only files), too.
 //!
 //! - [`rdb`] reads every RDB version of Redis and Valkey, from memory or from a stream, at three
 //!   levels: raw records, encodings, logical elements.
 //! - [`rdb::check`] says whether a dump is sound, what is in it, and whether a given server would
 //!   load it.
+//! - [`aof`] reads logs of commands, says where they end and what a server would load from a folder.
 //! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key.
 //! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
 //! - `export` (feature `json`) writes dumps as JSON lines.
@@ -42,8 +43,8 @@
 //!
 //! # For whom this is the wrong library
 //!
-//! It does not talk to a server (use the `redis` crate), does not read append-only files, and does
-//! not make or convert values: what it writes are records as they came. It gives no owned tree of all keys and values: what is read is handed on piece
+//! It does not talk to a server (use the `redis` crate), does not replay logs, and does not make or
+//! convert values: what it writes are records as they came. It gives no owned tree of all keys and values: what is read is handed on piece
 //! by piece. It is synchronous; in an async program, call it from a blocking task.
 //!
 //! # The floors
@@ -54,7 +55,7 @@
 //! |---|---|
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
-//! | formats | [`rdb`], and above the rest of it [`rdb::check`] |
+//! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`] |
 //! | meaning | [`select`], `digest`, `export` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |

@@ -15,6 +15,7 @@ mod files;
 mod fileset;
 #[path = "common/laws.rs"]
 mod laws;
+#[allow(dead_code)] // dumps are for other tests
 #[path = "common/servers.rs"]
 mod servers;
 

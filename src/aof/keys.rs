@@ -103,8 +103,8 @@ impl<'a> Keys<'a> {
     }
 
     fn is_key(&self, at: usize) -> bool {
-        let in_span = (self.from..self.until).contains(&at)
-            && (at - self.from).is_multiple_of(self.step);
+        let in_span =
+            (self.from..self.until).contains(&at) && (at - self.from).is_multiple_of(self.step);
         self.one == Some(at) || in_span || self.behind
     }
 }

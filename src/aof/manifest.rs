@@ -121,7 +121,7 @@ impl ManifestEntry {
 
     /// Reads the words of a line.
     fn parse(words: &[Vec<u8>]) -> std::result::Result<ManifestEntry, Fault> {
-        if words.len() < 6 || words.len() % 2 != 0 {
+        if words.len() < 6 || !words.len().is_multiple_of(2) {
             return Err(Fault::ManifestLine);
         }
         let (mut file, mut seq, mut letter) = (None, 0, None);

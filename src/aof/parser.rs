@@ -342,7 +342,8 @@ mod tests {
     #[test]
     fn a_transaction_is_followed_and_the_boundary_stays_before_it() {
         use Transaction::{Begin, Commit, Inside, NestedMulti, Outside, StrayExec};
-        let (records, _, end) = read(&log(&["EXEC", "multi", "MULTI", "SET a b", "exec", "EXEC x"]));
+        let (records, _, end) =
+            read(&log(&["EXEC", "multi", "MULTI", "SET a b", "exec", "EXEC x"]));
         let kinds: Vec<_> = records.iter().map(|(transaction, _)| *transaction).collect();
         assert_eq!(kinds, [StrayExec, Begin, NestedMulti, Inside, Commit, StrayExec]);
         assert_eq!(end.kind, EndKind::Clean);

@@ -172,7 +172,10 @@ impl fmt::Display for Trap {
                 write!(f, "{folder} is not looked into: this server knows single files only")
             }
             Trap::Moved { file } => {
-                write!(f, "{file} is moved into the folder of logs, where older servers do not look")
+                write!(
+                    f,
+                    "{file} is moved into the folder of logs, where older servers do not look"
+                )
             }
             Trap::RdbIncrement { file } => {
                 write!(f, "{file} is an increment and begins with an RDB, which is loaded as well")

@@ -10,7 +10,7 @@ pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut c = Cursor::new(line);
     let mut words = Vec::new();
     loop {
-        while c.peek().is_ok_and(|byte| is_blank(byte)) {
+        while c.peek().is_ok_and(is_blank) {
             c.byte().ok()?;
         }
         if c.is_empty() {

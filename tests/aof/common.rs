@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use serde_json::Value as Json;
 
 /// The folder of the wide corpus, where there is one.
+#[allow(clippy::print_stdout)] // said by the test that calls it
 pub(crate) fn corpus() -> Option<PathBuf> {
     let folder = std::env::var_os("REDKEEP_CORPUS").map(PathBuf::from);
     if folder.is_none() {

@@ -10,8 +10,13 @@ use std::time::{Duration, Instant};
 const SLOW: Duration = Duration::from_secs(5);
 
 /// Refused for what is in a record, not for its framing.
-const BY_CONTENT: [&str; 5] =
-    ["aof-unknown-command", "aof-unknown-in-multi", "aof-wrong-arity", "aof-flip-00", "mp-incr-rdb"];
+const BY_CONTENT: [&str; 5] = [
+    "aof-unknown-command",
+    "aof-unknown-in-multi",
+    "aof-wrong-arity",
+    "aof-flip-00",
+    "mp-incr-rdb",
+];
 
 /// Where the checker stops for an EXEC or MULTI out of place; a server does not, nor do we.
 const BY_TRANSACTION: [&str; 2] = ["aof-exec-alone", "aof-nested-multi"];
@@ -99,7 +104,8 @@ fn after_start(case: &Json, fileset: &Fileset, ends: &[End]) -> Result<(), Strin
     let (Some(file), Some(end)) = (fileset.files.last(), ends.last()) else { return Ok(()) };
     let sizes = case["load"]["sizes_after"].as_object();
     let after = sizes.and_then(|sizes| {
-        let of = |(name, _): &(&String, &Json)| Path::new(name).file_name() == file.path.file_name();
+        let of =
+            |(name, _): &(&String, &Json)| Path::new(name).file_name() == file.path.file_name();
         sizes.iter().find(of)?.1.as_u64()
     });
     let Some(after) = after else { return Ok(()) };

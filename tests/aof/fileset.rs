@@ -61,7 +61,8 @@ fn parts_are_loaded_in_the_order_of_the_manifest_and_strays_are_named() {
     ]);
     let fileset = folder.find("redis-7.2");
     assert_eq!((fileset.layout, fileset.startup), (Layout::Parts, Startup::Loads));
-    let files = ["1.base.rdb", "1.incr.aof", "2.incr.aof"].map(|end| format!("appendonly.aof.{end}"));
+    let files =
+        ["1.base.rdb", "1.incr.aof", "2.incr.aof"].map(|end| format!("appendonly.aof.{end}"));
     assert_eq!(names(&fileset), files);
     let contents: Vec<_> = fileset.files.iter().map(|file| file.content).collect();
     assert_eq!(contents, [Content::Rdb, Content::Log, Content::Empty]);
@@ -72,7 +73,10 @@ fn parts_are_loaded_in_the_order_of_the_manifest_and_strays_are_named() {
     let options = FilesetOptions::new("valkey-9.1".parse().unwrap());
     for path in [inner.clone(), inner.join("appendonly.aof.manifest")] {
         let same = Fileset::find(&path, &options).unwrap();
-        assert_eq!((names(&same), codes(&same)), (names(&fileset), vec!["stray", "history_deleted"]));
+        assert_eq!(
+            (names(&same), codes(&same)),
+            (names(&fileset), vec!["stray", "history_deleted"])
+        );
     }
     // Nothing was touched.
     assert_eq!(inner.read_dir().unwrap().count(), 7);
@@ -111,7 +115,10 @@ fn a_base_alone_makes_the_first_increment_the_next() {
 #[test]
 fn an_old_log_is_upgraded_only_where_there_is_no_other() {
     let only = Folder::of(&[("appendonly.aof", COMMAND)]);
-    assert_eq!((only.find("redis-6.2").layout, codes(&only.find("redis-6.2"))), (Layout::Single, vec![]));
+    assert_eq!(
+        (only.find("redis-6.2").layout, codes(&only.find("redis-6.2"))),
+        (Layout::Single, vec![])
+    );
     for server in ["redis-7.0", "valkey-8.1"] {
         let fileset = only.find(server);
         assert_eq!((fileset.layout, fileset.startup), (Layout::Upgrade, Startup::Loads));
@@ -268,7 +275,8 @@ fn what_a_live_server_does_at_its_start_is_what_was_said() {
 fn happened(trap: &Trap, server: &Server, shown: &str) {
     let dir = server.folder();
     let logs = dir.join("appendonlydir");
-    let read = |file: &str| fs::read(logs.join(file)).unwrap_or_else(|error| panic!("{shown}: {error}"));
+    let read =
+        |file: &str| fs::read(logs.join(file)).unwrap_or_else(|error| panic!("{shown}: {error}"));
     match trap {
         Trap::BaseOverwritten { file } => assert_ne!(read(file), RDB, "{shown}"),
         Trap::IncrementReopened { file } => {

@@ -1,7 +1,5 @@
 //! Real servers for tests: each started by the test itself on a free loopback port, and stopped.
 
-#![allow(dead_code)] // not every user needs all of it
-
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
