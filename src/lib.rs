@@ -1,5 +1,5 @@
 //! Opens, checks and exports Redis and Valkey dumps (RDB files): a zero-copy reader, and a check
-//! that looks at more than any server does.
+//! that looks at more than any server does. Reads their logs (append-only files), too.
 //!
 //! - [`rdb`] reads every RDB version of Redis and Valkey, from memory or from a stream, at three
 //!   levels: raw records, encodings, logical elements.
@@ -7,6 +7,7 @@
 //!   load it.
 //! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key;
 //!   it leaves out parts of values, and changes names, databases and expiries.
+//! - [`aof`] reads logs of commands, says where they end and what a server would load from a folder.
 //! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
 //! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
 //! - The [`guide`] explains dumps and checks in prose.
@@ -44,8 +45,7 @@
 //!
 //! # For whom this is the wrong library
 //!
-//! It does not talk to a server (use the `redis` crate) and does not read append-only files. It gives
-//! no owned tree of all keys and values: what is read is handed on piece by piece, and single values
+//! It does not talk to a server (use the `redis` crate) and does not replay logs. It gives no owned tree of all keys and values: what is read is handed on piece by piece, and single values
 //! can be [owned](rdb::Content). It is synchronous; in an async program, call it from a blocking task.
 //!
 //! # The floors
@@ -56,7 +56,7 @@
 //! |---|---|
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
-//! | formats | [`rdb`], and above the rest of it [`rdb::check`] |
+//! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`] |
 //! | meaning | [`pipe`], [`select`], [`export`], `digest` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
@@ -85,6 +85,7 @@
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 
+pub mod aof;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;

@@ -1,6 +1,8 @@
 //! Replays what the fuzz targets start from (`fuzz/seeds/<target>/`) and inputs that once broke a
 //! law (`tests/data/regressions/<target>/`).
 
+#[path = "common/aof_laws.rs"]
+mod aof_laws;
 #[path = "common/laws.rs"]
 mod laws;
 #[path = "common/writing_laws.rs"]
@@ -19,6 +21,8 @@ const TARGETS: &[(&str, Law)] = &[
     ("convert", writing_laws::convert),
     ("payload", writing_laws::payload),
     ("select", laws::select),
+    ("aof_resp", aof_laws::resp),
+    ("aof_manifest", aof_laws::manifest),
     #[cfg(feature = "json")]
     ("json", laws::json),
 ];

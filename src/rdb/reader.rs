@@ -89,6 +89,7 @@ pub struct SliceReader<'a> {
     parser: Parser,
     sum: Sum,
     done: bool,
+    complete: bool,
 }
 
 impl<'a> SliceReader<'a> {
@@ -107,7 +108,7 @@ impl<'a> SliceReader<'a> {
 
     fn with_parser(input: &'a [u8], parser: Parser) -> Self {
         let sum = Sum::new(ChecksumMode::default());
-        SliceReader { input, at: 0, summed: 0, parser, sum, done: false }
+        SliceReader { input, at: 0, summed: 0, parser, sum, done: false, complete: false }
     }
 
     /// Sets what is done about the checksum; to be called before the first event.
@@ -123,6 +124,13 @@ impl<'a> SliceReader<'a> {
         self.parser.offset()
     }
 
+    /// Whether its last event has been given: the RDB ends at [`offset`](Self::offset), without an
+    /// error, and what follows is none of it.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     #[inline(never)]
     fn read_slow(&mut self) -> Result<(usize, Mark)> {
         let window = self.input.get(self.at..).unwrap_or_default();
@@ -135,6 +143,7 @@ impl<'a> SliceReader<'a> {
             mark = Mark::footer(self.sum.settle(window, offset)?);
         }
         self.done = self.parser.is_done();
+        self.complete = self.done;
         Ok((used, mark))
     }
 

@@ -33,6 +33,7 @@ pub struct StreamReader<R> {
     grown: usize,
     eof: bool,
     done: bool,
+    complete: bool,
     parser: Parser,
     sum: Sum,
 }
@@ -58,6 +59,7 @@ impl<R: Read> StreamReader<R> {
             grown: 0,
             eof: false,
             done: false,
+            complete: false,
             parser: Parser::new(limits, limits.window),
             sum: Sum::new(ChecksumMode::default()),
         }
@@ -73,6 +75,12 @@ impl<R: Read> StreamReader<R> {
     /// The absolute offset of the next byte: after the last event, where the RDB ends.
     pub fn offset(&self) -> u64 {
         self.parser.offset()
+    }
+
+    /// Whether its last event has been given: the RDB ends at [`offset`](Self::offset), without an
+    /// error, and what follows is none of it.
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// The bytes read from the source and not used, and the source: what follows the RDB.
@@ -123,6 +131,7 @@ impl<R: Read> StreamReader<R> {
             let footer = part(&self.buf, self.start, self.end);
             mark = Mark::footer(self.sum.settle(footer, offset)?);
         }
+        self.complete = self.done;
         Ok((used, mark))
     }
 

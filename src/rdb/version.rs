@@ -239,6 +239,18 @@ impl ServerVersion {
         }
     }
 
+    /// Whether it keeps its append-only log as several files in a folder of its own.
+    #[must_use]
+    pub fn has_log_parts(self) -> bool {
+        self.valkey || self.at_least(7, 0)
+    }
+
+    /// Whether it loads a log that begins with an RDB with this header, with default settings.
+    #[must_use]
+    pub fn reads_preamble(self, header: Header) -> bool {
+        (self.valkey || self.at_least(4, 0)) && self.reads_header(header)
+    }
+
     /// Whether it has function libraries (opcode 245).
     #[must_use]
     pub fn has_functions(self) -> bool {

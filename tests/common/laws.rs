@@ -478,7 +478,7 @@ fn lines<'a>(reader: impl Iterator<Item = Result<Event<'a>>>, facts: bool) -> St
 }
 
 /// An error has a place, within `about`, and is no contradiction of our own making.
-fn blames(error: &Error, about: RangeInclusive<u64>) {
+pub(crate) fn blames(error: &Error, about: RangeInclusive<u64>) {
     let place = error.offset().unwrap_or_else(|| panic!("nowhere: {error}"));
     assert!(about.contains(&place), "{error}: not in {about:?}");
     assert!(!matches!(error.fault(), Some(Fault::Internal | Fault::PastTheEnd)), "{error}");

@@ -42,7 +42,12 @@ impl Server {
         Server::start_in(name, folder, &["--appendonly", "yes"])
     }
 
-    fn start_in(name: &str, folder: tempfile::TempDir, more: &[&str]) -> Option<Server> {
+    /// Starts a server in a folder with more settings; `None` where it refuses to start.
+    pub(crate) fn start_in(
+        name: &str,
+        folder: tempfile::TempDir,
+        settings: &[&str],
+    ) -> Option<Server> {
         // A free port is free for a moment: tests that run side by side take turns.
         static TURN: Mutex<()> = Mutex::new(());
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +62,7 @@ impl Server {
             .args(debug)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--dir", folder.path().to_str().unwrap(), "--dbfilename", "dump.rdb"])
-            .args(more)
+            .args(settings)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -78,6 +83,10 @@ impl Server {
             assert!(Instant::now() < deadline, "{name} does not answer");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn connect(&self) -> redis::RedisResult<redis::Connection> {

@@ -1,0 +1,149 @@
+//! Laws of logs and manifests that hold for any bytes at all, for the property tests, the fuzz
+//! targets and `tests/regressions.rs`. The module `laws` stands beside this one.
+
+#![allow(dead_code)] // each of them needs only some
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+
+use super::laws::{Chunks, blames};
+use redkeep::aof::{
+    Command, End, EndKind, Manifest, Record, RecordKind, SliceReader, StreamReader, write_command,
+};
+use redkeep::rdb::ChecksumMode;
+use redkeep::{Error, Fault, Limits};
+use std::borrow::Cow;
+
+/// A first byte below the number of these stands for one of them, as in `laws`.
+const HEADS: [&[u8]; 4] = [
+    b"REDIS0003\xfe\x00\x00\x01k\x01v\xff",
+    b"*1\r\n$5\r\nMULTI\r\n",
+    b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$",
+    b"#TS:1795159679\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n",
+];
+
+/// The log that an input stands for.
+fn log(input: &[u8]) -> Cow<'_, [u8]> {
+    let head = input.first().and_then(|first| HEADS.get(usize::from(*first)));
+    head.map_or(Cow::Borrowed(input), |head| [head, &input[1..]].concat().into())
+}
+
+/// However the bytes arrive, a stream reader gives the records, the error and the end that a slice
+/// reader gives; and what is said of the end is so.
+pub(crate) fn resp(input: &[u8]) {
+    let [rest @ .., window, step] = input else { return };
+    let window = [64, 100, 4096, 1 << 20][usize::from(window % 4)];
+    let (log, step) = (log(rest), usize::from(*step) + 1);
+    resp_as(&log, window, step, u64::MAX);
+    // The readers of RDB do not look at this limit where a key is small enough for the window.
+    if !matches!(log.first(), Some(b'R' | b'V')) {
+        resp_as(&log, window, step, 128);
+    }
+}
+
+pub(crate) fn resp_as(log: &[u8], window: usize, step: usize, held: u64) {
+    let limits = Limits::default().window(window).held(held);
+    let mut slice = SliceReader::windowed(log, &limits).checksum(ChecksumMode::Report);
+    let source = Chunks { rest: log, step, interrupt: step.is_multiple_of(2) };
+    let mut stream = StreamReader::with_limits(source, &limits).checksum(ChecksumMode::Report);
+    let mut at = 0;
+    let mut failed = None;
+    loop {
+        match (slice.next(), stream.next()) {
+            (Some(Ok(one)), Ok(Some(other))) => {
+                assert_eq!(format!("{one:?}"), format!("{other:?}"));
+                assert_eq!((one.raw(), one.offset), (other.raw(), at as u64));
+                assert_eq!(one.raw(), &log[at..at + one.raw().len()]);
+                at += one.raw().len();
+                record(&one);
+            }
+            (Some(Err(one)), Err(other)) => {
+                assert_eq!(format!("{one:?} {one}"), format!("{other:?} {other}"));
+                blames(&one, at as u64..=log.len() as u64);
+                failed = Some(one);
+                break;
+            }
+            (None, Ok(None)) => break,
+            (one, other) => panic!("{one:?} is not {other:?}, at {at}"),
+        }
+    }
+    assert!(slice.next().is_none() && matches!(stream.next(), Ok(None)));
+    assert_eq!((slice.offset(), stream.offset()), (at as u64, at as u64));
+    let end = *slice.end().unwrap();
+    assert_eq!(Some(&end), stream.end());
+    ends(log, at, failed.as_ref(), &end);
+    whole(log, failed.as_ref(), &end);
+}
+
+/// A command has the arguments it was made of.
+fn record(record: &Record<'_>) {
+    let RecordKind::Command(command) = record.kind else { return };
+    assert_eq!(Command::parse(command.raw()).unwrap(), command);
+    let args: Vec<_> = command.args().collect();
+    assert_eq!((args.len(), args[0]), (command.len(), command.name()));
+    let mut written = Vec::new();
+    write_command(&args, &mut written).unwrap();
+    assert!(Command::parse(&written).unwrap().args().eq(args));
+    assert!(written.len() <= command.raw().len());
+}
+
+fn ends(log: &[u8], at: usize, error: Option<&Error>, end: &End) {
+    let kind = match error {
+        None => EndKind::Clean,
+        Some(_) if matches!(end.kind, EndKind::Preamble) => EndKind::Preamble,
+        Some(error) if error.fault() == Some(Fault::LogOpenMulti) => EndKind::OpenMulti,
+        Some(error) if error.is_truncated() => EndKind::Torn,
+        Some(error) if error.is_corrupt() => EndKind::Corrupt,
+        Some(_) => EndKind::Stopped,
+    };
+    assert_eq!(end.kind, kind, "{error:?}");
+    if kind == EndKind::Preamble {
+        return assert_eq!((end.valid_up_to, end.records), (0, 0));
+    }
+    assert!(end.valid_up_to <= end.records_up_to && end.commands_up_to <= end.records_up_to);
+    assert!(end.open_multi.is_none_or(|multi| multi <= end.valid_up_to));
+    assert_eq!(end.open_multi.is_none(), end.valid_up_to == end.records_up_to);
+    match kind {
+        EndKind::Stopped => {}
+        _ => assert_eq!(end.records_up_to, at as u64),
+    }
+    if let Some(place) = end.goes_on_at {
+        let place = usize::try_from(place).unwrap();
+        assert!(kind == EndKind::Torn && place > at);
+        assert!(SliceReader::new(&log[place..]).next().unwrap().is_ok());
+    }
+    // What the boundary promises: cut there, it is a whole log.
+    if kind != EndKind::Stopped {
+        let cut = &log[..usize::try_from(end.valid_up_to).unwrap()];
+        let mut reader = SliceReader::new(cut).checksum(ChecksumMode::Skip);
+        assert!(reader.by_ref().all(|record| record.is_ok()));
+        assert_eq!(reader.end().unwrap().kind, EndKind::Clean);
+    }
+}
+
+/// Without a limit in the way, the window does not matter.
+fn whole(log: &[u8], error: Option<&Error>, end: &End) {
+    let mut reader = SliceReader::new(log).checksum(ChecksumMode::Report);
+    let failed = reader.by_ref().find_map(Result::err);
+    if end.kind == EndKind::Stopped {
+        return;
+    }
+    assert_eq!(reader.end(), Some(end));
+    // Within a preamble a value over the window is described otherwise than a whole one.
+    if end.kind != EndKind::Preamble {
+        assert_eq!(failed.map(|error| error.to_string()), error.map(ToString::to_string));
+    }
+}
+
+/// A manifest that can be read is written so that it reads the same, and an error has its place.
+pub(crate) fn manifest(input: &[u8]) {
+    let manifest = match Manifest::parse(input) {
+        Ok(manifest) => manifest,
+        Err(error) => return blames(&error, 0..=input.len() as u64),
+    };
+    let sorted = manifest.increments.is_sorted_by(|a, b| a.seq < b.seq);
+    assert!(sorted && manifest.loaded().all(|entry| entry.seq > 0));
+    match manifest.to_bytes() {
+        Ok(written) => assert_eq!(Manifest::parse(&written).unwrap(), manifest),
+        // Quoting makes lines longer, perhaps too long.
+        Err(_) => assert!(input.len() > 250, "{manifest:?}"),
+    }
+}
