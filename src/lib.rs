@@ -10,6 +10,7 @@
 //! - [`aof`] reads logs of commands, says where they end and what a server would load from a folder.
 //! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
 //! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
+//! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
 //! - The [`guide`] explains dumps and checks in prose.
 //!
 //! Which keys are in a dump, and of what type:
@@ -57,7 +58,7 @@
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`] |
-//! | meaning | [`pipe`], [`select`], [`export`], `digest` |
+//! | meaning | [`pipe`], [`select`], [`export`], `digest`, `synth` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
@@ -81,7 +82,8 @@
 //! | `digest` | `digest` | sha1, blake3 |
 //! | `regex` | selecting keys by regular expression | regex |
 //! | `mmap` | opening a file as a memory map | memmap2 |
-//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, and `json` and `digest` |
+//! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
+//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 
@@ -98,6 +100,8 @@ mod limits;
 pub mod pipe;
 pub mod rdb;
 pub mod select;
+#[cfg(feature = "synth")]
+pub mod synth;
 pub mod task;
 mod time;
 pub mod wire;

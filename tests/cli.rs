@@ -721,3 +721,30 @@ fn what_has_no_command_fails_or_is_left_out_as_told() {
     assert_eq!(code(&run("--on-loss drop --force --functions")), 0);
     assert!(std::fs::read(&file).unwrap().starts_with(b"*3\r\n$8\r\nFUNCTION"));
 }
+
+#[test]
+fn what_is_made_up_is_sound_and_the_same_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let synth = |name: &str, arguments: &str| {
+        let path = folder.path().join(name);
+        let mut command = redkeep(&format!("synth {arguments}"));
+        (command.arg("-o").arg(&path).output().unwrap(), path)
+    };
+    let (done, first) = synth("first.rdb", "--keys 200 --seed 7 --for valkey-9.0");
+    assert_eq!(code(&done), 0);
+    assert!(stdout(&done).starts_with("200 keys written, "), "{}", stdout(&done));
+    let checked = redkeep("check --for valkey-9.0").arg(&first).output().unwrap();
+    assert_eq!(code(&checked), 0, "{}", stdout(&checked));
+    let (_, second) = synth("second.rdb", "--keys 200 --seed 7 --for valkey-9.0");
+    assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap());
+
+    let (refused, _) = synth("first.rdb", "--keys 1");
+    assert_eq!(code(&refused), 1, "it exists");
+    let (done, path) = synth("json.rdb", "--bytes 100000 --mix json --json");
+    let outcome: Value = serde_json::from_str(stdout(&done)).unwrap();
+    assert_eq!(outcome["bytes"], std::fs::metadata(path).unwrap().len());
+    for wrong in ["", "--keys 1 --bytes 1", "--keys 1 --mix salad", "--keys 1 --for redis-1.0"] {
+        let (refused, path) = synth("wrong.rdb", wrong);
+        assert_eq!((code(&refused), path.exists()), (2, false), "{wrong}");
+    }
+}

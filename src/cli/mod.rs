@@ -15,6 +15,7 @@ mod members;
 mod output;
 mod progress;
 mod report;
+mod synth;
 mod target;
 mod when;
 
@@ -47,6 +48,7 @@ enum Command {
     Export(export::ExportArguments),
     Extract(extract::ExtractArguments),
     Convert(extract::ConvertArguments),
+    Synth(synth::SynthArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Export(arguments) }) => export::run(arguments),
         Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
         Ok(Arguments { command: Command::Convert(arguments) }) => extract::run_convert(arguments),
+        Ok(Arguments { command: Command::Synth(arguments) }) => synth::run(&arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)
