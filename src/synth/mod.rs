@@ -7,7 +7,7 @@
 //!
 //! For trying out, for measuring, and for tests that need much of something. A key depends on the
 //! seed, the mix and its own number only, so that a smaller dataset is the beginning of a bigger one.
-//! The generator behind it is [`Random`](crate::synth::Random), a few lines of this crate: no
+//! The generator behind it is [`Random`], a few lines of this crate: no
 //! dependency can change what comes out.
 //!
 //! All keys are in database 0. Append-only files are not made yet.

@@ -132,8 +132,16 @@ impl Visit for Reading {
 
     fn stream_field(&mut self, field: Scalar<'_>, value: Scalar<'_>) -> Result<()> {
         let Content::Stream(stream) = &mut self.content else { return Err(misplaced()) };
-        let entry = stream.entries.last_mut().ok_or_else(misplaced)?;
-        entry.fields.push((owned(field), owned(value)));
+        let (entry, before) = stream.entries.split_last_mut().ok_or_else(misplaced)?;
+        let mut digits = Digits::new();
+        let name = field.bytes(&mut digits);
+        // A node has its names once: so they are shared here too, however many entries it has.
+        let same = before.last().and_then(|before| before.fields.get(entry.fields.len()));
+        let name = match same {
+            Some((same, _)) if same == name => same.clone(),
+            _ => Bytes::copy_from_slice(name),
+        };
+        entry.fields.push((name, owned(value)));
         Ok(())
     }
 
@@ -203,6 +211,8 @@ fn stream_part(stream: &mut StreamContent, element: Element<'_>, active_times: b
         Element::IdempotenceTail { added, duplicates } => {
             let memory = memory(stream)?;
             (memory.added, memory.duplicates) = (added, duplicates);
+            // Servers write producers that were forgotten, and pass them when they load.
+            memory.producers.retain(|producer| !producer.remembered.is_empty());
             // What servers give every stream says nothing.
             stream.idempotence.take_if(|memory| *memory == StreamIdempotence::default());
         }
@@ -217,4 +227,33 @@ fn group(stream: &mut StreamContent) -> Result<&mut StreamGroup> {
 
 fn memory(stream: &mut StreamContent) -> Result<&mut StreamIdempotence> {
     stream.idempotence.as_mut().ok_or_else(misplaced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::Encoder;
+
+    #[test]
+    fn entries_with_the_same_fields_share_their_names() {
+        let mut stream = StreamContent::new(StreamId::new(100, 0));
+        let entry = |ms| StreamEntry::new(StreamId::new(ms, 0), [("n".repeat(1000), "v")]);
+        stream.entries = (1..=100).map(entry).collect();
+        let mut encoder = Encoder::new("redis-6.2".parse().unwrap()).stream_node(1 << 20, 100);
+        let written = Content::Stream(stream);
+        let encoded = encoder.encode(&written).unwrap();
+        let read = Content::read(encoded.value(), &mut Decoder::new()).unwrap();
+        assert_eq!(read, written);
+        let Content::Stream(stream) = read else { panic!("no stream") };
+        let places = stream.entries.iter().map(|entry| entry.fields[0].0.as_ptr());
+        assert_eq!(places.collect::<std::collections::BTreeSet<_>>().len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_value_of_a_server_is_refused_by_name() {
+        let cron = [&b"\x06return"[..], &[0; 16], &[0, 0]].concat();
+        let value = Value { kind: ValueType::KeyDbCron, bytes: &cron, offset: 77 };
+        let error = Content::read(value, &mut Decoder::new()).unwrap_err();
+        assert_eq!((error.fault(), error.offset()), (Some(Fault::Vendor), Some(77)));
+    }
 }
