@@ -358,7 +358,7 @@ fn without_expiries(content: &Content) -> Content {
 #[test]
 #[ignore = "needs real servers, which tests/run gets"]
 fn payloads_restore_and_are_answered_as_they_were_put_in() {
-    let contents = generated(600);
+    let contents = generated(400);
     for name in ALL {
         let server = Server::start(name, None).unwrap();
         let mut connection = server.connect().unwrap();
@@ -437,7 +437,7 @@ fn build(connection: &mut Connection, key: &str, content: &Content) -> Option<()
 #[test]
 #[ignore = "needs real servers, which tests/run gets"]
 fn servers_dump_the_very_bytes_of_what_they_are_told_to_build() {
-    let contents = generated(600);
+    let contents = generated(400);
     for name in ALL {
         let server = Server::start(name, None).unwrap();
         let mut connection = server.connect().unwrap();

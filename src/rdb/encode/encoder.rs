@@ -14,6 +14,16 @@ use std::fmt;
 
 /// Encodes contents for one server, as that server would.
 ///
+/// | | 2.4 | 2.6 to 3.0 | 3.2 to 6.2 | 7.0 | 7.2 and later, Valkey |
+/// |---|---|---|---|---|---|
+/// | list | strings | one ziplist, strings | ziplist nodes | listpack and plain nodes | same |
+/// | set | intset, strings | same | same | same | intset, listpack, strings |
+/// | sorted set | text scores | ziplist, text scores | ziplist, binary scores since 4.0 | listpack, binary scores | same |
+/// | hash | strings | ziplist, strings | same | listpack, strings | and those with field expiries |
+/// | stream | | | version 1 since 5.0 | version 2 | version 3; 4 in Redis 8.6, 5 in 8.8 |
+///
+/// For Redis 2.4 sets of integers are intsets, and all else is strings.
+///
 /// The thresholds are the server's defaults; where a server is configured otherwise, the setters say
 /// so. They only choose among encodings that the server reads anyway. As in the servers, a score of
 /// -0 in a packed sorted set is 0 since Redis 7.0. Buffers are kept from one value to the next.
