@@ -426,8 +426,8 @@ fn a_log_streams_in_a_window_without_memory_for_each_command() {
         assert_eq!((keys, end.kind), (3 * times as u64, EndKind::Clean));
     });
     assert!(bytes < 3 * MIB / 2, "{bytes} bytes");
-    // Threads of the test harness may ask for memory meanwhile.
-    assert!(CALLS.load(Relaxed) - before < 1000);
+    // The threads of other tests ask for some, too.
+    assert!(CALLS.load(Relaxed) - before < times / 100);
 }
 
 #[test]
