@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 // Other tests use more of it.
-#[allow(dead_code)]
 #[path = "common/servers.rs"]
 mod servers;
 

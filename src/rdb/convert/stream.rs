@@ -168,8 +168,6 @@ impl Tail<'_> {
                 self.out.extend_from_slice(id);
                 self.row(Part::Owned);
             }
-            // The layouts that can be asked for are older than these.
-            Item::Nacks(_) | Item::Nacked(_) => {}
             Item::Idempotence { duration, max, producers } => {
                 if self.to > 3 {
                     self.write(&[duration, max, producers]);
@@ -178,12 +176,10 @@ impl Tail<'_> {
                     self.idempotence |= (duration, max) != IDEMPOTENCE || producers > 0;
                 }
             }
-            Item::Producer { id, entries } => {
-                if self.to > 3 {
-                    write_as_read(id, self.out);
-                    self.write(&[entries]);
-                    self.row(Part::Producer);
-                }
+            Item::Producer { id, entries } if self.to > 3 => {
+                write_as_read(id, self.out);
+                self.write(&[entries]);
+                self.row(Part::Producer);
             }
             Item::Remembered { id, ms, seq } => {
                 if self.to > 3 {
@@ -202,7 +198,8 @@ impl Tail<'_> {
                     self.idempotence |= added > 0 || duplicates > 0;
                 }
             }
-            // Of a stream there is nothing else behind the nodes.
+            // Negative acknowledgements, of which no older layout knows, and producers that are
+            // counted with what they remember.
             _ => {}
         }
     }
