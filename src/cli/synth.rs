@@ -1,21 +1,21 @@
-//! `redkeep synth`: a dump of keys that were made up.
+//! `redkeep synth`: a dump or a log of keys that were made up.
 
 use crate::cli::human::{several, size};
 use crate::cli::output::Output;
 use crate::cli::{Exit, complain, print};
 use crate::error::Result;
 use crate::rdb::ServerVersion;
-use crate::synth::{Mix, SynthOptions, SynthOutcome, SynthSize, write_dump};
-use clap::Args;
+use crate::synth::{Mix, SynthOptions, SynthOutcome, SynthSize, write_dump, write_log};
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Make up a dump, the same for the same seed: to try things out, and to measure
+/// Make up a dump or a log, the same for the same seed: to try things out, and to measure
 #[derive(Debug, Args)]
 pub(crate) struct SynthArguments {
     /// How many keys
     #[arg(long, value_name = "N", required_unless_present = "bytes", conflicts_with = "bytes")]
     keys: Option<u64>,
-    /// How big the dump is to be, in bytes
+    /// How big the file is to be, in bytes
     #[arg(long, value_name = "N")]
     bytes: Option<u64>,
     /// What keys: strings, mixed, big (values of several megabytes) or json
@@ -27,7 +27,10 @@ pub(crate) struct SynthArguments {
     /// The server that is to load it, as redis-6.2 or valkey-9.1
     #[arg(long = "for", value_name = "SERVER", default_value = "redis-7.2")]
     target: ServerVersion,
-    /// The dump to write: it appears whole or not at all
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Rdb)]
+    format: Format,
+    /// The file to write: it appears whole or not at all
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Replace the output if it exists
@@ -36,6 +39,14 @@ pub(crate) struct SynthArguments {
     /// Print the outcome as one JSON document
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// A dump
+    Rdb,
+    /// An append-only file of plain commands
+    Aof,
 }
 
 pub(crate) fn run(arguments: &SynthArguments) -> Exit {
@@ -56,7 +67,10 @@ pub(crate) fn run(arguments: &SynthArguments) -> Exit {
 
 fn write(arguments: &SynthArguments, options: &SynthOptions) -> Result<SynthOutcome> {
     let mut output = Output::create(&arguments.output, arguments.force)?;
-    let outcome = write_dump(&mut output, options)?;
+    let outcome = match arguments.format {
+        Format::Rdb => write_dump(&mut output, options)?,
+        Format::Aof => write_log(&mut output, options)?,
+    };
     output.commit()?;
     Ok(outcome)
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! seed, mix, number   ->   key, content, expiry        Dataset
 //! Dataset + server    ->   a dump that it loads        write_dump
+//!                          a log that it loads         write_log
 //! ```
 //!
 //! For trying out, for measuring, and for tests that need much of something. A key depends on the
@@ -10,7 +11,7 @@
 //! The generator behind it is [`Random`], a few lines of this crate: no
 //! dependency can change what comes out.
 //!
-//! All keys are in database 0. Append-only files are not made yet.
+//! All keys are in database 0.
 //!
 //! Besides, contents and their parts implement `arbitrary::Arbitrary`, for fuzzing: only what
 //! servers take comes out of any bytes.
@@ -18,10 +19,12 @@
 mod arbitrary;
 mod dataset;
 mod dump;
+mod log;
 mod mix;
 mod random;
 
 pub use dataset::{Dataset, SynthKey};
 pub use dump::{SynthOptions, SynthOutcome, SynthSize, write_dump};
+pub use log::write_log;
 pub use mix::{Mix, UnknownMix};
 pub use random::Random;
