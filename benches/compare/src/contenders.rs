@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
-use crate::{librdb_jobs, rdb_jobs, redkeep_jobs};
+use crate::{librdb_jobs, rdb_jobs, redkeep_jobs, resp_jobs};
 
 /// What a contender handed to its consumer, so that one that leaves something out shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -54,6 +54,7 @@ pub const JOBS: &[Job] = &[
     Job { name: "walk", what: "every key with its value as stored, not decoded" },
     Job { name: "decode", what: "every element of every value" },
     Job { name: "check", what: "is this file valid, down to the inside of every value" },
+    Job { name: "aof", what: "is this append-only file well framed to its end" },
     Job { name: "filter", what: "keys by a pattern, written to nowhere" },
     Job { name: "copy", what: "every record read and written again, to nowhere" },
     Job { name: "json", what: "every key as JSON, written to nowhere" },
@@ -88,6 +89,10 @@ pub const CONTENDERS: &[Contender] = &[
 
     call("check", "redkeep", "all validity rules, checksum", redkeep_jobs::check),
     Contender { job: "check", name: "redis-check-rdb", what: "from PATH", work: Work::Program("redis-check-rdb") },
+
+    call("aof", "redkeep", "stream reader", redkeep_jobs::aof),
+    Contender { job: "aof", name: "redis-check-aof", what: "from PATH", work: Work::Program("redis-check-aof") },
+    call("aof", "redis-parser", "file read whole, every command as a tree of values", resp_jobs::parse),
 
     call("filter", "redkeep", "a dump of the keys that end in 7", redkeep_jobs::filter),
     call("filter", "librdb-resp", "librdb's own filter, and RESTORE commands, only counted", librdb_jobs::filter),

@@ -16,6 +16,7 @@ mod contenders;
 mod librdb_jobs;
 mod rdb_jobs;
 mod redkeep_jobs;
+mod resp_jobs;
 mod table;
 
 use std::collections::BTreeMap;

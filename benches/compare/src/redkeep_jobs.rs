@@ -220,3 +220,14 @@ fn written(file: &Path, options: &ExtractOptions) -> Outcome {
     let outcome = extract(File::open(file)?, sink, options)?;
     Ok(Delivered { keys: outcome.written, bytes: outcome.bytes, ..Delivered::default() })
 }
+
+/// Every record of a log, framed.
+pub fn aof(file: &Path) -> Outcome {
+    let mut seen = Delivered::default();
+    let mut reader = redkeep::aof::StreamReader::new(File::open(file)?);
+    while let Some(record) = reader.next()? {
+        seen.elements += 1;
+        seen.bytes += record.raw().len() as u64;
+    }
+    Ok(seen)
+}
