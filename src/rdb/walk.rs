@@ -107,7 +107,7 @@ pub(crate) struct Walk {
 }
 
 /// Which layout of a stream, 1 to 5.
-fn stream_layout(kind: ValueType) -> u8 {
+pub(crate) fn stream_layout(kind: ValueType) -> u8 {
     match kind {
         ValueType::StreamListpacks => 1,
         ValueType::StreamListpacks2 => 2,

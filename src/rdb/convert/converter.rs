@@ -9,7 +9,7 @@ use crate::rdb::convert::stream::write_tail;
 use crate::rdb::convert::value::{ValueConverter, streams};
 use crate::rdb::encoding::module::ModuleId;
 use crate::rdb::entry::Entry;
-use crate::rdb::event::{Aux, Event, EventKind, Function, Piece};
+use crate::rdb::event::{Aux, Event, EventKind, Function};
 use crate::rdb::item::Item;
 use crate::rdb::len::write_length;
 use crate::rdb::loss::{Loss, OnLoss};
@@ -58,6 +58,8 @@ pub struct Converter {
     values: ValueConverter,
     record: Record,
     open: Open,
+    /// Database and name of the open value, for messages.
+    open_key: (u64, Vec<u8>),
     /// A value that has to be converted as a whole.
     whole: Held,
     /// A row too big for the window, or what follows a stream's nodes.
@@ -105,6 +107,7 @@ impl Converter {
             values,
             record: Record::default(),
             open: Open::No,
+            open_key: (0, Vec::new()),
             whole: Held::default(),
             held: Vec::new(),
             rows: Vec::new(),
@@ -342,8 +345,7 @@ impl Converter {
                 return if kept { emit(&event) } else { Ok(()) };
             }
             EventKind::Open(entry) => return self.opens(entry, event, emit),
-            EventKind::Run(run) => return self.run(run.items(), run.len(), event, emit),
-            EventKind::Piece(piece) => return self.piece(&piece, event, emit),
+            EventKind::Run(_) | EventKind::Piece(_) => return self.part(event, emit),
             EventKind::Close => return self.close(event, emit),
             EventKind::Entry(_) => return Err(Error::from_fault(Fault::Internal)),
         };
@@ -438,6 +440,7 @@ impl Converter {
             }
             Layout::To(to) => {
                 self.open = Open::Rows { to, expiries: 0 };
+                self.open_key = (entry.db(), entry.key_for_message());
                 to
             }
             _ => {
@@ -469,6 +472,32 @@ impl Converter {
         Ok(())
     }
 
+    /// A run or a piece.
+    fn part(
+        &mut self,
+        event: Event<'_>,
+        emit: &mut impl FnMut(&Event<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match (self.open, event.kind()) {
+            (Open::No | Open::Pass, _) => emit(&event),
+            (Open::Drop, _) => Ok(()),
+            (Open::Nodes { to, .. }, _) if event.part().0 == Part::StreamNodes => {
+                emit(&event.retyped(to))
+            }
+            (Open::Whole, _) => self.whole.push(&event, self.options.limits.held),
+            (Open::Rows { .. }, EventKind::Run(run)) => {
+                self.run(run.items(), run.len(), event, emit)
+            }
+            (Open::Rows { .. }, EventKind::Piece(piece)) if piece.ends => {
+                self.hold(event.raw(), event.offset())?;
+                let held = std::mem::take(&mut self.held);
+                self.run(piece.join(&held), 1, event, emit)
+            }
+            (Open::Nodes { .. } | Open::Rows { .. }, _) => self.hold(event.raw(), event.offset()),
+        }
+    }
+
+    /// So many rows in another layout.
     fn run(
         &mut self,
         items: Items<'_>,
@@ -476,53 +505,20 @@ impl Converter {
         event: Event<'_>,
         emit: &mut impl FnMut(&Event<'_>) -> Result<()>,
     ) -> Result<()> {
-        match self.open {
-            Open::No | Open::Pass => emit(&event),
-            Open::Drop => Ok(()),
-            Open::Nodes { to, .. } if event.part().0 == Part::StreamNodes => {
-                emit(&event.retyped(to))
-            }
-            Open::Whole => self.whole.push(&event, self.options.limits.held),
-            Open::Nodes { .. } => self.hold(event.raw(), event.offset()),
-            Open::Rows { to, expiries } => {
-                let (_, left) = event.part();
-                self.rows.clear();
-                let run = self.values.run(items, to, &mut self.rows);
-                let run = run.map_err(|error| error.or_at(event.offset()))?;
-                if run.rows != count {
-                    // The count in front has gone out already.
-                    return Err(Error::at(Fault::QuicklistContainer, event.offset())
-                        .with_detail("a node without an element"));
-                }
-                self.open = Open::Rows { to, expiries: expiries + run.expiries };
-                emit(&remade_run(&self.rows, to, row_part(to), run.rows, left, event.place))
-            }
+        let Open::Rows { to, expiries } = self.open else { return Ok(()) };
+        self.rows.clear();
+        let run = self.values.run(items, to, &mut self.rows);
+        let (db, key) = &self.open_key;
+        let run = run.map_err(|error| error.or_at(event.offset()).in_key(*db, key))?;
+        if run.rows != count {
+            // The count in front has gone out already.
+            return Err(Error::at(Fault::QuicklistContainer, event.offset())
+                .with_detail("a node without an element")
+                .in_key(*db, key));
         }
-    }
-
-    fn piece(
-        &mut self,
-        piece: &Piece<'_>,
-        event: Event<'_>,
-        emit: &mut impl FnMut(&Event<'_>) -> Result<()>,
-    ) -> Result<()> {
-        match self.open {
-            Open::No | Open::Pass => emit(&event),
-            Open::Drop => Ok(()),
-            Open::Nodes { to, .. } if event.part().0 == Part::StreamNodes => {
-                emit(&event.retyped(to))
-            }
-            Open::Whole => self.whole.push(&event, self.options.limits.held),
-            Open::Nodes { .. } => self.hold(event.raw(), event.offset()),
-            Open::Rows { .. } => {
-                self.hold(event.raw(), event.offset())?;
-                if !piece.ends {
-                    return Ok(());
-                }
-                let held = std::mem::take(&mut self.held);
-                self.run(piece.join(&held), 1, event, emit)
-            }
-        }
+        self.open = Open::Rows { to, expiries: expiries + run.expiries };
+        let (_, left) = event.part();
+        emit(&remade_run(&self.rows, to, row_part(to), run.rows, left, event.place))
     }
 
     fn close(

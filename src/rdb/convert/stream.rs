@@ -9,7 +9,7 @@ use crate::rdb::len::write_length;
 use crate::rdb::loss::{Loss, Losses};
 use crate::rdb::value::Items;
 use crate::rdb::value_type::ValueType;
-use crate::rdb::walk::Part;
+use crate::rdb::walk::{Part, stream_layout};
 use crate::wire::cursor::Cursor;
 use std::collections::HashSet;
 
@@ -22,17 +22,6 @@ pub(super) struct Row {
     pub(super) part: Part,
     pub(super) count: u64,
     pub(super) end: usize,
-}
-
-/// Which generation of the layout, 1 to 5.
-fn generation(kind: ValueType) -> u8 {
-    match kind {
-        ValueType::StreamListpacks => 1,
-        ValueType::StreamListpacks2 => 2,
-        ValueType::StreamListpacks3 => 3,
-        ValueType::StreamListpacks4 => 4,
-        _ => 5,
-    }
 }
 
 /// Writes what follows the nodes for an older server, and notes which rows it consists of.
@@ -62,7 +51,7 @@ pub(super) fn write_tail(
     losses: &mut Losses,
 ) -> Result<Vec<Row>> {
     let mut tail = Tail {
-        to: generation(to),
+        to: stream_layout(to),
         out,
         rows: Vec::new(),
         nacked: Vec::new(),
