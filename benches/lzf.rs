@@ -42,3 +42,17 @@ fn deflate(bencher: Bencher<'_, '_>, len: usize) {
         }
     });
 }
+
+/// Names and digests: nothing in them repeats, and all the work is for nothing.
+#[divan::bench]
+fn deflate_noise(bencher: Bencher<'_, '_>) {
+    let (mut compressor, mut out) = (Compressor::new(), Vec::new());
+    let mut random = data::Random::new();
+    let texts: Vec<String> =
+        (0..10_000).map(|_| (0..6).map(|_| format!("{:016x}", random.next())).collect()).collect();
+    bencher.counter(BytesCount::new(texts.len() * 96)).bench_local(|| {
+        for text in &texts {
+            let _ = black_box(compressor.compress(text.as_bytes(), &mut out));
+        }
+    });
+}

@@ -124,6 +124,7 @@ faults! {
     ManifestOrder Corrupt "manifest_order" "the numbers of increments in the manifest do not ascend",
     PayloadTail Corrupt "payload_tail" "a payload goes on after its value",
     ChecksumMismatch Checksum "checksum_mismatch" "the stored checksum is not that of the bytes before it",
+    Loss Unsupported "loss" "the server has no place for some of it",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }

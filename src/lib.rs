@@ -56,7 +56,7 @@
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`] |
-//! | meaning | [`select`], `digest`, `export` |
+//! | meaning | [`pipe`], [`select`], `digest`, `export` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
@@ -80,7 +80,7 @@
 //! | `digest` | `digest` | sha1, blake3 |
 //! | `regex` | selecting keys by regular expression | regex |
 //! | `mmap` | opening a file as a memory map | memmap2 |
-//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, and `json` |
+//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, and `json` and `digest` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 
@@ -95,6 +95,7 @@ mod error;
 pub mod export;
 pub mod guide;
 mod limits;
+pub mod pipe;
 pub mod rdb;
 pub mod select;
 pub mod task;

@@ -1,7 +1,7 @@
 //! The program, run as a user would: what it prints where, and its exit codes.
 
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used)] // a panic is how a test fails
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // how a test fails
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -131,7 +131,7 @@ fn a_form_that_cannot_be_read_is_not_called_damage() {
 
 #[test]
 fn what_cannot_be_read_is_1() {
-    for verb in ["check", "export"] {
+    for verb in ["check", "digest", "export"] {
         let output = redkeep(verb).arg("/no/such/dump.rdb").output().unwrap();
         assert_eq!(code(&output), 1, "{verb}");
         assert!(stderr(&output).contains("/no/such/dump.rdb"), "{}", stderr(&output));
@@ -154,6 +154,10 @@ fn arguments_that_make_no_sense_are_2() {
         "check --level loadable x",
         "check --level elements --for redis-6.2 x",
         "check --module bf x",
+        "digest",
+        "digest --server dragonfly-1.0 x",
+        "digest x y z",
+        "digest - -",
         "export --format xml x",
     ];
     for arguments in wrong {
@@ -284,26 +288,28 @@ fn many_keys() -> Vec<u8> {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let dump = Dump::of(&many_keys());
-    let mut child = redkeep("export")
-        .arg(&dump.path)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    BufReader::with_capacity(100, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-    assert!(first.contains("key:0"), "{first}");
-    let status = child.wait().unwrap();
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+    for verb in ["export", "digest --keys"] {
+        let mut child = redkeep(verb)
+            .arg(&dump.path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::with_capacity(100, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        assert!(first.contains("key:0"), "{first}");
+        let status = child.wait().unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+    }
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_1_and_no_fault_of_the_dump() {
     let dump = Dump::of(&two_keys());
-    for verb in ["check", "check --json", "export"] {
+    for verb in ["check", "check --json", "digest", "digest --keys --json", "export"] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = redkeep(verb).arg(&dump.path).stdout(full).output().unwrap();
         assert_eq!(code(&output), 1, "{verb}");
@@ -390,6 +396,169 @@ fn a_file_that_is_there_is_kept() {
     assert_eq!(beside(&dump), ["dump.rdb", "part.rdb"]);
 }
 
+/// A hash in a listpack, as Redis 7.0 has it, and an array, which no server before 8.8 has.
+fn newer() -> Dump {
+    let hash = b"\x10\x01h\x0d\x0d\0\0\0\x02\0\x81f\x02\x81v\x02\xff".to_vec();
+    let array = b"\x1c\x01a\x01\x00\x00\x03\x01x".to_vec();
+    Dump::of(&dump(&[hash, array]))
+}
+
+#[test]
+fn a_dump_is_converted_unless_something_would_be_lost() {
+    let dump = newer();
+    let old = dump.path.with_file_name("old.rdb");
+    let convert =
+        |arguments: &str| redkeep(arguments).arg(&dump.path).arg("-o").arg(&old).output().unwrap();
+    let refused = convert("convert --for redis-6.2");
+    assert_eq!(code(&refused), 1);
+    assert!(stderr(&refused).contains("redis-6.2 would lose arrays: 1"), "{}", stderr(&refused));
+    assert_eq!(beside(&dump), ["dump.rdb"]);
+    let told = convert("convert --for redis-6.2 --dry-run --json");
+    assert_eq!(code(&told), 3);
+    let outcome: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(outcome["converted"]["losses"]["array"]["count"], 1);
+    let written = convert("convert --for redis-6.2 --on-loss drop");
+    assert_eq!(code(&written), 0, "{}", stderr(&written));
+    assert!(stdout(&written).ends_with("lost: arrays: 1\n"), "{}", stdout(&written));
+    assert_eq!(code(&redkeep("check --for redis-6.2").arg(&old).output().unwrap()), 0);
+    let part = convert("extract --for redis-6.2 --type hash --force");
+    assert_eq!(code(&part), 0, "{}", stderr(&part));
+    assert_eq!(code(&redkeep("check --for redis-6.2").arg(&old).output().unwrap()), 0);
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_dump_s_digest_is_one_line_and_keys_stand_before_it() {
+    let dump = Dump::of(&two_keys());
+    let own = dump.run("digest");
+    assert_eq!((code(&own), stderr(&own)), (0, ""));
+    let (digest, rest) = stdout(&own).split_once("  ").unwrap();
+    assert_eq!((digest.len(), rest), (64, &*format!("{}\n", dump.path.display())));
+    assert_eq!(stdout(&fed("digest -", &two_keys())), format!("{digest}  standard input\n"));
+    // The same keys, packed by nobody, in another order.
+    let turned = Dump::of(&self::dump(&[string("two", "2nd"), string("one", "1st")])).run("digest");
+    assert!(stdout(&turned).starts_with(digest));
+
+    let output = dump.run("digest --keys --json");
+    let [one, two, whole] = &lines(&output)[..] else { panic!("{}", stdout(&output)) };
+    assert_eq!((&one["db"], &one["key"]), (&0.into(), &"one".into()));
+    assert_eq!((&two["key"], two["digest"].as_str().unwrap().len()), (&"two".into(), 64));
+    assert_eq!((&whole["digest"], &whole["keys"]), (&digest.into(), &2.into()));
+    assert_eq!(whole["server"], Value::Null);
+}
+
+#[test]
+fn a_server_s_digest_is_that_of_its_debug_digest() {
+    let dump = Dump::of(&self::dump(&[string("k", "v")]));
+    let output = dump.run("digest --keys --server redis-7.0");
+    let want = format!(
+        "d79ee9fe5d5ad902d7f6620efc3b07b75ddd742f  db 0  \"k\"\n\
+         264ccf65edec66bccfa7cc659414ccca432057d2  {}\n",
+        dump.path.display()
+    );
+    assert_eq!((code(&output), stdout(&output), stderr(&output)), (0, &*want, ""));
+
+    // What loading changes is said, and not part of the digest.
+    let past = [vec![0xfd, 0, 0, 0, 1], string("gone", "v")].concat();
+    let dump = Dump::of(&self::dump(&[string("k", "v"), past]));
+    let output = dump.run("digest --server redis-7.0");
+    assert!(stdout(&output).starts_with("264ccf65edec66bccfa7cc659414ccca432057d2  "));
+    assert!(stderr(&output).contains("1 key that has expired left out"), "{}", stderr(&output));
+    let output = dump.run("digest --server redis-7.0 --json");
+    let [whole] = &lines(&output)[..] else { panic!("{}", stdout(&output)) };
+    assert_eq!((&whole["server"], &whole["keys"]), (&"redis-7.0".into(), &1.into()));
+    assert_eq!(whole["notes"]["expired_keys"], 1);
+}
+
+#[test]
+fn what_has_no_digest_gets_no_number() {
+    // A module's value: a type by name, and nothing in it.
+    let module = [&b"\x07\x01m\x81"[..], &[0; 9]].concat();
+    let dump = Dump::of(&self::dump(&[string("k", "v"), module]));
+    let output = dump.run("digest --keys --server redis-7.0");
+    assert_eq!(code(&output), 3);
+    assert_eq!(stdout(&output).lines().count(), 2, "{}", stdout(&output));
+    assert!(stdout(&output).contains("unknown  "), "{}", stdout(&output));
+    assert!(stderr(&output).contains("module type"), "{}", stderr(&output));
+    assert_eq!(code(&dump.run("digest")), 0);
+
+    let mut flipped = two_keys();
+    flipped[17] ^= 1; // in a value
+    for bytes in [&flipped[..], &two_keys()[..24], b"REDIS0009"] {
+        for arguments in ["digest", "digest --json", "digest --server valkey-9.1"] {
+            let output = Dump::of(bytes).run(arguments);
+            assert_eq!((code(&output), stdout(&output)), (3, ""), "{arguments}");
+            assert!(stderr(&output).contains("no digest"), "{}", stderr(&output));
+        }
+    }
+}
+
+/// Runs the comparison of two dumps.
+fn compare(arguments: &str, first: &Dump, second: &Dump) -> Output {
+    redkeep(arguments).args([&first.path, &second.path]).output().unwrap()
+}
+
+#[test]
+fn two_dumps_are_the_same_or_their_keys_say_why_not() {
+    let first = Dump::of(&two_keys());
+    let turned = Dump::of(&dump(&[string("two", "2nd"), string("one", "1st")]));
+    for arguments in ["digest", "digest --keys", "digest --server redis-7.0"] {
+        let output = compare(arguments, &first, &turned);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert!(stdout(&output).starts_with("SAME  "), "{}", stdout(&output));
+    }
+    let second = Dump::of(&dump(&[string("two", "3rd"), string("\u{1b}\"", "4th")]));
+    for server in ["", " --server valkey-8.1"] {
+        let output = compare(&format!("digest --keys{server}"), &first, &second);
+        assert_eq!(code(&output), 3);
+        let text = stdout(&output);
+        assert!(text.starts_with("DIFFERENT  "), "{text}");
+        let named: Vec<_> = text.lines().filter(|line| line.contains("  db 0  ")).collect();
+        let want = [
+            "  only in the second  db 0  \"\\x1b\\\"\"",
+            "  only in the first   db 0  \"one\"",
+            "  changed             db 0  \"two\"",
+        ];
+        assert_eq!(named, want);
+        let output = compare(&format!("digest --json --keys{server}"), &first, &second);
+        let [added, lost, changed, whole] = &lines(&output)[..] else { panic!("{text}") };
+        assert_eq!((&added["key"], &added["how"]), (&"\u{1b}\"".into(), &"only_second".into()));
+        assert_eq!((&lost["key"], &lost["how"]), (&"one".into(), &"only_first".into()));
+        assert_eq!((&changed["key"], &changed["how"]), (&"two".into(), &"changed".into()));
+        assert_eq!((&whole["same"], &whole["second"]["keys"]), (&false.into(), &2.into()));
+        assert_ne!(whole["first"]["digest"], whole["second"]["digest"]);
+    }
+    let output = compare("digest", &first, &second);
+    assert_eq!((code(&output), stdout(&output).lines().count()), (3, 4), "{}", stdout(&output));
+}
+
+#[test]
+fn a_comparison_with_a_damaged_dump_says_which_it_is() {
+    let (sound, cut) = (Dump::of(&two_keys()), Dump::of(&two_keys()[..24]));
+    for (first, second) in [(&sound, &cut), (&cut, &sound)] {
+        let output = compare("digest --keys", first, second);
+        assert_eq!((code(&output), stdout(&output)), (3, ""));
+        assert!(stderr(&output).contains(cut.path.to_str().unwrap()), "{}", stderr(&output));
+    }
+    let output = redkeep("digest").arg(&sound.path).arg("/no/such/dump.rdb").output().unwrap();
+    assert_eq!((code(&output), stdout(&output)), (1, ""));
+}
+
+#[test]
+fn keys_that_are_no_text_stay_apart() {
+    let key = |byte: u8| [&[0, 1, byte][..], b"\x01v"].concat();
+    let dump = Dump::of(&self::dump(&[key(0xfe), key(0xff), string("\\xff", "v")]));
+    let output = dump.run("digest --keys");
+    let names: Vec<_> = stdout(&output).lines().take(3).map(|line| &line[66..]).collect();
+    assert_eq!(names, ["db 0  \"\\xfe\"", "db 0  \"\\xff\"", "db 0  \"\\\\xff\""]);
+    let keys = lines(&dump.run("digest --keys --json"));
+    assert_eq!((&keys[0]["key"]["b64"], &keys[1]["key"]["b64"]), (&"/g==".into(), &"/w==".into()));
+    assert_eq!(keys[2]["key"], "\\xff");
+}
+
 /// The commands that the README tells people to try do what it says.
 #[test]
 fn the_readme_is_right() {
@@ -414,4 +583,19 @@ fn the_readme_is_right() {
             assert_eq!(steady(stdout(&output)), steady(shown));
         }
     }
+}
+
+#[test]
+fn the_readme_shows_what_a_comparison_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, cart) in [("old.rdb", "cart:17"), ("new.rdb", "cart:18")] {
+        let bytes = dump(&[string("user:1", "Ann"), string(cart, "tea"), string("visits", cart)]);
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let mut parts = readme.split("redkeep digest old.rdb new.rdb --keys\n").skip(1);
+    let shown = parts.next().unwrap().split("```text\n").nth(1).unwrap().split("```").next();
+    let output = redkeep("digest old.rdb new.rdb --keys").current_dir(&folder).output().unwrap();
+    assert_eq!((code(&output), stdout(&output)), (3, shown.unwrap()));
 }

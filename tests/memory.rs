@@ -282,6 +282,24 @@ fn a_giant_value_streams_in_a_window() {
 }
 
 #[test]
+#[cfg(feature = "digest")]
+fn a_giant_value_is_digested_in_a_window_and_what_is_sorted() {
+    use redkeep::digest::{ContentOptions, DigestOptions, content_digest, server_digest};
+    let _alone = ALONE.lock().unwrap();
+    for (name, _, source) in giants() {
+        let bytes = peak(|| _ = content_digest(source, ContentOptions::default()).unwrap());
+        // 16 MiB of elements, in a buffer that doubles: for a moment three times that.
+        let most = if ["set", "hash", "sorted set"].contains(&name) { 60 } else { 16 };
+        assert!(bytes < most * MIB, "{name}: {bytes} bytes");
+    }
+    for (name, _, source) in giants().into_iter().filter(|(name, ..)| *name != "module") {
+        let options = DigestOptions::new("redis-7.2".parse().unwrap());
+        let bytes = peak(|| _ = server_digest(source, options).unwrap());
+        assert!(bytes < 16 * MIB, "{name}: {bytes} bytes");
+    }
+}
+
+#[test]
 fn a_giant_value_is_checked_in_a_window_and_a_budget() {
     let _alone = ALONE.lock().unwrap();
     let options = CheckOptions::default().duplicate_budget(4 << 20).limits(Limits::default());

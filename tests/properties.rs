@@ -6,6 +6,8 @@
 mod dumps;
 #[path = "common/laws.rs"]
 mod laws;
+#[path = "common/writing_laws.rs"]
+mod writing_laws;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,7 +21,10 @@ fn obeys(dump: &[u8], window: usize, step: usize) {
     laws::chunked_as(dump, window, step);
     laws::window_is_no_matter(dump, window);
     laws::check_as(dump, window, step);
+    writing_laws::convert_as(dump, TARGETS[step % TARGETS.len()], window);
 }
+
+const TARGETS: [&str; 5] = ["redis-2.4", "redis-6.2", "redis-7.0", "redis-8.0", "valkey-9.1"];
 
 /// Files of real servers that lie beside the tests, the small ones.
 fn fixtures() -> Vec<(String, Vec<u8>)> {

@@ -5,6 +5,8 @@
 mod aof_laws;
 #[path = "common/laws.rs"]
 mod laws;
+#[path = "common/writing_laws.rs"]
+mod writing_laws;
 
 use std::path::Path;
 
@@ -18,6 +20,8 @@ const TARGETS: &[(&str, Law)] = &[
     ("check", laws::check),
     ("aof_resp", aof_laws::resp),
     ("aof_manifest", aof_laws::manifest),
+    ("convert", writing_laws::convert),
+    ("payload", writing_laws::payload),
     #[cfg(feature = "json")]
     ("json", laws::json),
 ];

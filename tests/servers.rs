@@ -193,6 +193,43 @@ fn a_fresh_dump_is_sound_and_reads_as_the_server_answers() {
 }
 
 #[test]
+#[cfg(feature = "digest")]
+#[ignore = "needs real servers, which tests/run gets"]
+fn servers_and_shards_answer_the_digests_of_their_dumps() {
+    use redkeep::digest::{
+        ContentOptions, Digest20, DigestOptions, content_digest, digest_of_shards, server_digest,
+    };
+    use redkeep::select::{Condition, FilterOptions};
+    use redkeep::task::{ExtractOptions, extract};
+    let answer = |server: &Server| -> Digest20 {
+        let mut connection = server.connect().unwrap();
+        cmd("DEBUG").arg("DIGEST").query::<String>(&mut connection).unwrap().parse().unwrap()
+    };
+    let mut contents = Vec::new();
+    for name in ALL {
+        let server = Server::start(name, None).unwrap();
+        fill(&mut server.connect().unwrap(), &mut Random(7), 400);
+        let (whole, dump) = (answer(&server), server.save());
+        let of =
+            |dump: &[u8]| server_digest(dump, DigestOptions::new(name.parse().unwrap())).unwrap();
+        assert_eq!(of(&dump), whole, "{name}");
+        let shards = [0..=5460, 5461..=10_922, 10_923..=16_383].map(|slots| {
+            let filter = FilterOptions::default().include(Condition::slots([slots]));
+            let mut part = Vec::new();
+            let options = ExtractOptions::default().filter(filter);
+            assert!(extract(&dump[..], &mut part, &options).unwrap().written > 50);
+            let shard = answer(&Server::start(name, Some(&part)).unwrap());
+            assert_eq!(of(&part), shard, "{name}");
+            shard
+        });
+        assert_eq!(digest_of_shards(shards), whole, "{name}");
+        contents.push(content_digest(&dump[..], ContentOptions::default()).unwrap());
+    }
+    // They were given the same, and have it in encodings and orders of their own.
+    assert!(contents.iter().all(|content| *content == contents[0]), "{contents:?}");
+}
+
+#[test]
 #[ignore = "needs real servers, which tests/run gets"]
 fn payloads_made_of_a_dump_restore_and_written_files_load() {
     for name in ALL {

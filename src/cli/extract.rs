@@ -1,10 +1,12 @@
-//! `redkeep extract`: some keys of a dump as a dump of their own.
+//! `redkeep extract` and `redkeep convert`: a dump made of another.
 
 use crate::cli::filter::FilterArguments;
 use crate::cli::human::several;
 use crate::cli::output::Output;
+use crate::cli::target::LossArguments;
 use crate::cli::{Exit, Opened, Source, complain, print};
-use crate::error::Result;
+use crate::error::{Fault, Result};
+use crate::rdb::ServerVersion;
 use crate::task::{ExtractOptions, ExtractOutcome, extract};
 use clap::Args;
 use std::ffi::OsString;
@@ -14,6 +16,35 @@ use std::path::PathBuf;
 /// Copy some keys of a dump into a dump of their own
 #[derive(Debug, Args)]
 pub(crate) struct ExtractArguments {
+    #[command(flatten)]
+    files: Files,
+    /// Bring function libraries along
+    #[arg(long)]
+    functions: bool,
+    /// The server that has to load it, as redis-6.2 or valkey-9.1
+    #[arg(long = "for", value_name = "SERVER")]
+    target: Option<ServerVersion>,
+    #[command(flatten)]
+    loss: LossArguments,
+    #[command(flatten)]
+    filter: FilterArguments,
+}
+
+/// Write a dump that another server loads
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArguments {
+    #[command(flatten)]
+    files: Files,
+    /// The server that has to load it, as redis-6.2 or valkey-9.1
+    #[arg(long = "for", value_name = "SERVER")]
+    target: ServerVersion,
+    #[command(flatten)]
+    loss: LossArguments,
+}
+
+/// From where to where, and what to print.
+#[derive(Debug, Args)]
+struct Files {
     /// The dump, or `-` for standard input
     path: OsString,
     /// The dump to write: it appears whole or not at all
@@ -25,51 +56,103 @@ pub(crate) struct ExtractArguments {
     /// Only say what would be written
     #[arg(long)]
     dry_run: bool,
-    /// Bring function libraries along
-    #[arg(long)]
-    functions: bool,
     /// Print the outcome as one JSON document
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    filter: FilterArguments,
 }
 
 pub(crate) fn run(arguments: ExtractArguments) -> Exit {
-    let source = Source::from(arguments.path.clone());
-    let filter = match arguments.filter.options() {
+    let ExtractArguments { files, functions, target, loss, filter } = arguments;
+    let filter = match filter.options() {
         Ok(filter) => filter,
         Err(exit) => return exit,
     };
-    let options = ExtractOptions::default().filter(filter).functions(arguments.functions);
-    let target = arguments.output.as_deref().filter(|_| !arguments.dry_run);
-    if target.is_some_and(|path| Output::would_replace(path, &source.0)) {
-        complain("the output is the dump itself: nothing was written");
-        return Exit::Usage;
+    let mut options = ExtractOptions::default().filter(filter).functions(functions);
+    options.convert = target.map(|target| loss.options(target, files.dry_run));
+    files.run("extracting", &options, &loss)
+}
+
+pub(crate) fn run_convert(arguments: ConvertArguments) -> Exit {
+    let ConvertArguments { files, target, loss } = arguments;
+    let options = ExtractOptions::default().convert(loss.options(target, files.dry_run));
+    files.run("converting", &options, &loss)
+}
+
+impl Files {
+    fn run(&self, verb: &'static str, options: &ExtractOptions, loss: &LossArguments) -> Exit {
+        let source = Source::from(self.path.clone());
+        let target = self.output.as_deref().filter(|_| !self.dry_run);
+        if target.is_some_and(|path| Output::would_replace(path, &source.0)) {
+            complain("the output is the dump itself: nothing was written");
+            return Exit::Usage;
+        }
+        let output = match target.map(|path| Output::create(path, self.force)).transpose() {
+            Ok(output) => output,
+            Err(error) => {
+                complain(error);
+                return Exit::Failed;
+            }
+        };
+        let written = match source.open(verb, true) {
+            Ok(Opened::File(file, _)) => write(file, output, options),
+            Ok(Opened::Stream(stream)) => write(stream, output, options),
+            Err(exit) => return exit,
+        };
+        match written {
+            Ok(outcome) => self.report(&outcome, loss),
+            Err(error) if error.fault() == Some(Fault::Loss) => {
+                source.complain(error);
+                complain("nothing was written; --on-loss drop writes the dump without that");
+                Exit::Failed
+            }
+            Err(error) if error.is_io() => {
+                source.complain(error);
+                Exit::Failed
+            }
+            Err(error) => {
+                source.complain(error);
+                complain("nothing was written: a damaged dump gives no sound part");
+                Exit::Findings
+            }
+        }
     }
-    let output = match target.map(|path| Output::create(path, arguments.force)).transpose() {
-        Ok(output) => output,
-        Err(error) => {
-            complain(error);
-            return Exit::Failed;
+
+    fn report(&self, outcome: &ExtractOutcome, loss: &LossArguments) -> Exit {
+        let text = if self.json {
+            match serde_json::to_string_pretty(outcome) {
+                Ok(json) => json + "\n",
+                Err(error) => {
+                    complain(format_args!("the outcome cannot be written as JSON: {error}"));
+                    return Exit::Failed;
+                }
+            }
+        } else {
+            self.in_words(outcome)
+        };
+        if let Err(exit) = print(text.as_bytes()) {
+            return exit;
         }
-    };
-    let written = match source.open("extracting", true) {
-        Ok(Opened::File(file, _)) => write(file, output, &options),
-        Ok(Opened::Stream(stream)) => write(stream, output, &options),
-        Err(exit) => return exit,
-    };
-    match written {
-        Ok(outcome) => report(&outcome, &arguments),
-        Err(error) if error.is_io() => {
-            source.complain(error);
-            Exit::Failed
+        let lost = outcome.converted.as_ref().is_some_and(|counts| !counts.losses.is_empty());
+        if lost && self.dry_run && loss.fails() { Exit::Findings } else { Exit::Done }
+    }
+
+    fn in_words(&self, outcome: &ExtractOutcome) -> String {
+        let ExtractOutcome { read, written, functions_dropped, converted, bytes, .. } = outcome;
+        let would = if self.dry_run { "would be " } else { "" };
+        let keys = several(*written, "key", "keys");
+        let mut text = format!("{keys} of {read} {would}written, {bytes} bytes\n");
+        if *functions_dropped > 0 {
+            let libraries = several(*functions_dropped, "function library", "function libraries");
+            text += &format!("{libraries} left out; --functions brings them along\n");
         }
-        Err(error) => {
-            source.complain(error);
-            complain("nothing was written: a damaged dump gives no sound part");
-            Exit::Findings
+        if let Some(counts) = converted {
+            let form = several(counts.converted, "key", "keys");
+            text += &format!("{form} {would}written in another form\n");
+            if !counts.losses.is_empty() {
+                text += &format!("{would}lost: {}\n", counts.losses);
+            }
         }
+        text
     }
 }
 
@@ -82,30 +165,4 @@ fn write(
     let outcome = extract(source, &mut output, options)?;
     output.commit()?;
     Ok(outcome)
-}
-
-fn report(outcome: &ExtractOutcome, arguments: &ExtractArguments) -> Exit {
-    let text = if arguments.json {
-        match serde_json::to_string_pretty(outcome) {
-            Ok(json) => json + "\n",
-            Err(error) => {
-                complain(format_args!("the outcome cannot be written as JSON: {error}"));
-                return Exit::Failed;
-            }
-        }
-    } else {
-        let ExtractOutcome { read, written, functions_dropped, bytes, .. } = outcome;
-        let would = if arguments.dry_run { "would be " } else { "" };
-        let mut text = format!(
-            "{} of {} {would}written, {bytes} bytes\n",
-            several(*written, "key", "keys"),
-            read
-        );
-        if *functions_dropped > 0 {
-            let libraries = several(*functions_dropped, "function library", "function libraries");
-            text += &format!("{libraries} left out; --functions brings them along\n");
-        }
-        text
-    };
-    print(text.as_bytes()).err().unwrap_or(Exit::Done)
 }

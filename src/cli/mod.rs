@@ -3,13 +3,16 @@
 //! The only place that reads the clock, prints, or knows a terminal.
 
 mod check;
+mod digest;
 mod export;
 mod extract;
 mod filter;
 mod human;
+mod lines;
 mod output;
 mod progress;
 mod report;
+mod target;
 
 use crate::error::Error;
 use crate::time::UnixMillis;
@@ -22,7 +25,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// Checks and exports Redis and Valkey dumps (RDB files), and takes parts out of them.
+/// Checks, compares and exports Redis and Valkey dumps (RDB files), takes parts out of them, and converts them
+/// for other servers.
 ///
 /// No command changes a dump: what is written is a file of its own.
 #[derive(Debug, Parser)]
@@ -35,8 +39,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArguments),
+    Digest(digest::DigestArguments),
     Export(export::ExportArguments),
     Extract(extract::ExtractArguments),
+    Convert(extract::ConvertArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -44,7 +50,7 @@ Exit codes:
   0  done, and nothing found
   1  could not be done: no such file, reading or writing failed
   2  the arguments make no sense
-  3  something is wrong with the dump";
+  3  something is wrong with the dump, or two dumps differ";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +67,10 @@ enum Exit {
 pub fn main() -> ExitCode {
     let exit = match Arguments::try_parse() {
         Ok(Arguments { command: Command::Check(arguments) }) => check::run(arguments),
+        Ok(Arguments { command: Command::Digest(arguments) }) => digest::run(arguments),
         Ok(Arguments { command: Command::Export(arguments) }) => export::run(arguments),
         Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
+        Ok(Arguments { command: Command::Convert(arguments) }) => extract::run_convert(arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

@@ -36,7 +36,7 @@ pub(super) trait Take: Visit {
     fn long(&mut self, part: Long<'_>) -> Result<()>;
     /// Begins the arguments of KeyDB's scheduled script.
     fn arguments(&mut self);
-    fn end(&mut self);
+    fn end(&mut self) -> Result<()>;
     /// A value was begun, and could not be read to its end.
     fn give_up(&mut self, offset: u64);
     /// Begins data of a module outside any key; false where they are not wanted.
@@ -107,8 +107,7 @@ impl Feed {
             ValueType::KeyDbCron => self.items(entry.value().items()?, to)?,
             _ => self.decoder.visit_value(entry.value(), to)?,
         }
-        to.end();
-        Ok(())
+        to.end()
     }
 
     #[inline(always)]
@@ -131,7 +130,12 @@ impl Feed {
     fn rare<T: Take>(&mut self, event: &Event<'_>, to: &mut T) -> Result<()> {
         match event.kind() {
             EventKind::HashTemplate(template) => self.decoder.learn(&template),
-            EventKind::Function(function) => to.function(&function, &mut self.buf),
+            EventKind::Function(function) => {
+                to.function(&function, &mut self.buf).map_err(|error| {
+                    to.give_up(event.offset());
+                    error.or_at(event.offset())
+                })
+            }
             EventKind::Open(entry) => {
                 let begun = self.begin(&entry, to);
                 (self.long, self.open) = (false, Open::No);
@@ -156,15 +160,9 @@ impl Feed {
                     let done = self.items(aux.items(), to);
                     self.settle(done, event.offset(), to)?;
                 }
-                if aux.whole {
-                    self.close(to)
-                }
-                Ok(())
+                if aux.whole { self.close(event.offset(), to) } else { Ok(()) }
             }
-            EventKind::Close => {
-                self.close(to);
-                Ok(())
-            }
+            EventKind::Close => self.close(event.offset(), to),
             EventKind::Run(run) if self.is_wanted() => {
                 let done = self.items(run.items(), to);
                 self.settle(done, event.offset(), to)
@@ -181,11 +179,11 @@ impl Feed {
         matches!(self.open, Open::Value(_))
     }
 
-    fn close<T: Take>(&mut self, to: &mut T) {
-        if self.is_wanted() {
-            to.end();
-        }
+    fn close<T: Take>(&mut self, offset: u64, to: &mut T) -> Result<()> {
+        let done = if self.is_wanted() { to.end() } else { Ok(()) };
+        self.settle(done, offset, to)?;
         self.open = Open::No;
+        Ok(())
     }
 
     /// After a part of an open value: one that could not be read is given up.

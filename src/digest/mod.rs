@@ -46,33 +46,71 @@
 //! # Our own
 //!
 //! ```text
-//! record   db, key, type, expiry; the elements in order, or sorted by their bytes; how many
-//! leaf     BLAKE3, derive-key mode, of the record: 512 bytes of its output, as 64 numbers
-//! dataset  per db the sum of the leaves, number by number; BLAKE3 of (db, keys, sum) ascending
+//! record   0, db, key, type, expiry; the elements, or their sum; how many
+//! leaf     BLAKE3 of the record: 512 bytes of its output, as 64 numbers
+//! dataset  BLAKE3 of how many keys, the sum of their leaves number by number, and in ascending
+//!          order the leaves of what is no key, 32 bytes each, with how often each came
 //! ```
 //!
-//! Inside a value the elements are sorted and hashed in one row. Over the keys the leaves are
-//! summed, which needs no order and no memory; the sum is wide since a narrow one, or an XOR, can
-//! be steered by whoever may choose some keys. See [`ContentDigest`] for what is in a record.
+//! BLAKE3 is always in derive-key mode, with a name for each use. Numbers are 8 bytes,
+//! little-endian; strings have their length in front, in one byte, or from 255 on in eight behind a
+//! byte of 255. Over the keys the leaves are summed, which needs no order and no memory; the sum is
+//! wide since a narrow one, or an XOR, can be steered by whoever may choose some keys. Inside a
+//! value without an order, elements are sorted by their bytes and hashed in one go, which costs a
+//! fraction of a sum. Only where they are more than 262,144, or more than 16 MiB, each is hashed by
+//! itself, and the record has their sum, made as that over keys. See [`ContentDigest`] for what is
+//! in a record.
+//!
+//! # Beside other work
+//!
+//! Both digests take the events of a reader one by one, so they can be computed while the same bytes
+//! are stored, filtered or checked, in one pass:
+//!
+//! ```
+//! use redkeep::digest::{ContentDigest, DigestOptions, ServerDigest};
+//! use redkeep::rdb::SliceReader;
+//! let dump = b"REDIS0003\xfe\x00\x00\x01k\x01v\xff"; // or a StreamReader over any source
+//! let mut own = ContentDigest::default();
+//! let mut server = ServerDigest::new(DigestOptions::new("redis-7.2".parse().unwrap()));
+//! for event in SliceReader::new(dump) {
+//!     let event = event?;
+//!     own.event(&event)?;
+//!     server.event(&event)?;
+//!     // And here whatever else the event is for.
+//! }
+//! assert_eq!(server.finish()?.to_string(), "264ccf65edec66bccfa7cc659414ccca432057d2");
+//! let own = own.finish()?;
+//! # drop(own);
+//! # Ok::<(), redkeep::Error>(())
+//! ```
+//!
+//! A dataset in several parts, as the shards of a cluster, needs no pass over all: the
+//! [`ContentSum`] or [`ServerSum`] of each part is kept, and joined. What the masters of a cluster
+//! answered is put together by [`digest_of_shards`].
 //!
 //! # Cost
 //!
 //! Where the processor has instructions for SHA-1, a hundred million small strings take about 15 s
 //! for the server's digest (2.2 SHA-1 a string, and no way around) and 6 s for our own; reading them
-//! takes one.
+//! takes one. An element of a value that is summed takes 0.2 us where the processor has AVX-512, and
+//! several times that where not. Memory is bounded for both, whatever is in the dump.
 
 mod content;
 mod difference;
 mod feed;
 mod hex;
 mod options;
+mod record;
 mod rows;
 mod server;
 mod sha;
+mod sum;
 mod vectorset;
+mod wide;
 
 pub use content::{ContentDigest, ContentOptions, content_digest};
-pub use difference::{Differing, How, KeyDigests, differing_keys};
+pub use difference::{Differing, How, KeyComparison, KeyDigests, differing_keys};
 pub use hex::{Digest, Digest20, Digest32, NotADigest};
 pub use options::{DigestOptions, Role, ScoreText};
 pub use server::{LoadNotes, ServerDigest, server_digest};
+pub use sum::{ContentSum, ServerSum, digest_of_shards};

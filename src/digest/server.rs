@@ -4,6 +4,7 @@ use crate::digest::feed::{Feed, Head, Long, Take, each_event};
 use crate::digest::hex::Digest20;
 use crate::digest::options::{DigestOptions, ScoreText};
 use crate::digest::sha::{Pieces, State, sha1};
+use crate::digest::sum::ServerSum;
 use crate::digest::vectorset::VectorSet;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::encoding::Scalar;
@@ -13,7 +14,6 @@ use crate::rdb::{
 };
 use crate::time::UnixMillis;
 use crate::wire::number::{Digits, write_double_17, write_double_digest};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Write as _};
 
@@ -108,11 +108,19 @@ impl<'k> ServerDigest<'k> {
     /// `Unsupported` where a key has no digest that can be known, `Limit` where that is because of a
     /// limit; the error names the first such key. `Truncated` or `Corrupt` where a key could not be
     /// read.
-    pub fn finish(mut self) -> Result<Digest20> {
+    pub fn finish(self) -> Result<Digest20> {
+        Ok(self.into_sum()?.digest())
+    }
+
+    /// What the digest is made from, to be joined with that of other parts of a dataset.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn into_sum(mut self) -> Result<ServerSum> {
         if self.feed.is_open() {
             self.run.give_up(0);
         }
-        self.run.finish()
+        self.run.into_sum()
     }
 }
 
@@ -157,6 +165,7 @@ pub fn server_digest(source: impl Read, options: DigestOptions) -> Result<Digest
 /// # Ok::<(), redkeep::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct LoadNotes {
     /// Keys in the digest.
@@ -180,8 +189,7 @@ struct Run<'k> {
     constants: Constants,
     see: Option<See<'k>>,
     notes: LoadNotes,
-    /// By database, the sum of its keys.
-    dbs: BTreeMap<u64, State>,
+    sum: ServerSum,
     /// The first key without a digest.
     unknown: Option<Unknown>,
     value: Value,
@@ -263,7 +271,7 @@ impl<'k> Run<'k> {
             constants: Constants::new(),
             see: None,
             notes: LoadNotes::default(),
-            dbs: BTreeMap::new(),
+            sum: ServerSum::default(),
             unknown: None,
             value: Value {
                 db: 0,
@@ -288,21 +296,15 @@ impl<'k> Run<'k> {
         }
     }
 
-    fn finish(self) -> Result<Digest20> {
-        if let Some(Unknown { fault, offset, detail, key }) = self.unknown {
-            let error = Error::at(fault, offset).with_detail(detail);
-            return Err(match key {
-                Some((db, key)) => error.in_key(db, &key),
-                None => error,
-            });
-        }
-        let mut all = State::ZERO;
-        for (db, sum) in self.dbs {
-            // The servers' own number is 32 bits wide.
-            let [_, _, _, _, be32 @ ..] = db.to_be_bytes();
-            all = all.mix(sha1(&be32)).xor(sum);
-        }
-        Ok(all.digest())
+    fn into_sum(self) -> Result<ServerSum> {
+        let Some(Unknown { fault, offset, detail, key }) = self.unknown else {
+            return Ok(self.sum);
+        };
+        let error = Error::at(fault, offset).with_detail(detail);
+        Err(match key {
+            Some((db, key)) => error.in_key(db, &key),
+            None => error,
+        })
     }
 
     /// The value's digest cannot be known.
@@ -478,7 +480,7 @@ impl Take for Run<'_> {
         let number = type_number(data, &self.options);
         let Some(hash) = number.and_then(|number| self.constants.types.get(number)).copied() else {
             self.no_type(&format!("type {data}"));
-            self.end();
+            self.end()?;
             return Ok(false);
         };
         self.value.chain = State::ZERO.mix(sha1(head.key)).mix(hash);
@@ -513,7 +515,7 @@ impl Take for Run<'_> {
     fn arguments(&mut self) {}
 
     #[inline(always)]
-    fn end(&mut self) {
+    fn end(&mut self) -> Result<()> {
         use DataType as D;
         let value = &self.value;
         let collection = match value.kind.data_type() {
@@ -540,23 +542,23 @@ impl Take for Run<'_> {
             if let Some(see) = &mut self.see {
                 see(self.value.db, &self.key, None);
             }
-            return;
+            return Ok(());
         }
         if collection && self.value.elements == 0 {
             self.notes.empty_keys += 1;
-            return;
+            return Ok(());
         }
         self.notes.keys += 1;
         if self.value.expires {
             self.add(self.constants.expire);
         }
         let record = self.value.chain.xor(self.value.sum).sha1();
-        let sum = self.dbs.entry(self.value.db).or_default();
-        *sum = sum.xor(record);
+        self.sum.add_key(self.value.db, record);
         if let Some(see) = &mut self.see {
             let digest = self.value.own.xor(self.value.sum).digest();
             see(self.value.db, &self.key, Some(digest));
         }
+        Ok(())
     }
 
     #[cold]

@@ -45,6 +45,14 @@ impl State {
         one_block(block)
     }
 
+    pub(super) fn of(digest: Digest20) -> State {
+        let mut words = [0; 5];
+        for (word, bytes) in words.iter_mut().zip(digest.bytes().as_chunks::<4>().0) {
+            *word = u32::from_be_bytes(*bytes);
+        }
+        State(words)
+    }
+
     pub(super) fn digest(self) -> Digest20 {
         let mut bytes = [0; 20];
         for (to, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(self.0) {
@@ -149,12 +157,7 @@ impl Pieces {
     }
 
     pub(super) fn end(self) -> State {
-        let hash: [u8; 20] = self.sha1.finalize().into();
-        let mut words = [0; 5];
-        for (word, bytes) in words.iter_mut().zip(hash.as_chunks::<4>().0) {
-            *word = u32::from_be_bytes(*bytes);
-        }
-        State(words)
+        State::of(Digest20::new(self.sha1.finalize().into()))
     }
 }
 

@@ -5,7 +5,8 @@
 
 use crate::error::Fault;
 use crate::rdb::encoding::module::ModuleOp;
-use crate::rdb::opcode::{Opcode, Token, token};
+use crate::rdb::len::write_length;
+use crate::rdb::opcode::{Opcode, Token, byte, token};
 use crate::rdb::string::Str;
 use crate::rdb::value_type::ValueType;
 use crate::rdb::version::Lineage;
@@ -141,5 +142,32 @@ impl<'a> Attributes<'a> {
             }
         }
         all
+    }
+
+    /// Whether a database is selected among them.
+    pub(crate) fn select_db(raw: &[u8]) -> bool {
+        let mut c = Cursor::new(raw);
+        std::iter::from_fn(|| Attribute::read(&mut c, Lineage::Redis).ok())
+            .any(|attribute| matches!(attribute, Attribute::SelectDb(_)))
+    }
+
+    /// Appends them as records in front of a type byte, in the order of the servers. KeyDB's stamp
+    /// is left out: it means nothing once anything was changed.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        if let Some(at) = self.expires {
+            out.push(byte::EXPIRE_MS);
+            out.extend_from_slice(&at.get().to_le_bytes());
+        }
+        if let Some(seconds) = self.idle_seconds {
+            out.push(byte::IDLE);
+            write_length(seconds, out);
+        }
+        if let Some(count) = self.frequency {
+            out.extend_from_slice(&[byte::FREQ, count]);
+        }
+        if let Some(metadata) = self.metadata {
+            out.push(byte::KEY_META);
+            out.extend_from_slice(metadata);
+        }
     }
 }

@@ -366,11 +366,13 @@ fn at_string(fault: Fault, text: Str<'_>, end: u64) -> Error {
     Error::at(fault, end.saturating_sub(stored))
 }
 
-fn id_of(raw: &[u8]) -> StreamId {
+/// An ID of 16 bytes.
+pub(crate) fn id_of(raw: &[u8]) -> StreamId {
     StreamId::from_bytes(raw.try_into().unwrap_or_default())
 }
 
-fn stream_id(c: &mut Cursor<'_>) -> StreamId {
+/// An ID of two lengths.
+pub(crate) fn stream_id(c: &mut Cursor<'_>) -> StreamId {
     StreamId { ms: c.length().unwrap_or_default(), seq: c.length().unwrap_or_default() }
 }
 

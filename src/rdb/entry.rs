@@ -106,6 +106,16 @@ impl<'a> Entry<'a> {
         Attributes::read(self.attributes)
     }
 
+    /// Whether a database is selected between its attributes and its key.
+    #[cold]
+    pub(crate) fn selects_db(&self) -> bool {
+        Attributes::select_db(self.attributes)
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
     /// The bytes in front of the type byte, as they stand in the file.
     #[must_use]
     pub fn raw_attributes(&self) -> &'a [u8] {

@@ -216,6 +216,16 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// The same bytes as a part of a value of another layout, where both lay this part out alike.
+    pub(crate) fn retyped(self, kind: ValueType) -> Event<'a> {
+        Event { mark: Mark { kind, ..self.mark }, ..self }
+    }
+
+    /// Of a run or a piece: its part of the value, and items of it to come before.
+    pub(crate) fn part(&self) -> (Part, u64) {
+        (self.mark.part, self.mark.second)
+    }
+
     /// Of the end opcode: whether a footer follows, which only the header knows.
     pub(crate) fn expects_footer(&self) -> bool {
         self.mark.whole

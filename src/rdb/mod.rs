@@ -31,7 +31,9 @@
 //! version in the header is advice; types decide.
 
 mod attribute;
+mod build;
 pub mod check;
+pub mod convert;
 mod decode;
 mod dump;
 mod element;
@@ -40,9 +42,11 @@ mod entry;
 mod event;
 mod item;
 mod len;
+mod loss;
 mod opcode;
 mod parser;
 mod reader;
+mod record;
 mod stream;
 mod string;
 mod template;
@@ -61,6 +65,7 @@ pub use event::{
     Aux, Event, EventKind, Footer, Function, ModuleAux, OwnedEvent, Piece, Run, SlotImport,
 };
 pub use item::{ArrayItem, Item};
+pub use loss::{Loss, Losses, Lost};
 pub use reader::{ChecksumMode, SliceReader};
 pub use stream::StreamReader;
 pub use string::{Str, StrBuf, StrHead};

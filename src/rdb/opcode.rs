@@ -7,8 +7,12 @@ use crate::rdb::version::Lineage;
 pub(crate) mod byte {
     pub(crate) const KEY_META: u8 = 243;
     pub(crate) const FUNCTION2: u8 = 245;
+    pub(crate) const IDLE: u8 = 248;
+    pub(crate) const FREQ: u8 = 249;
     pub(crate) const AUX: u8 = 250;
     pub(crate) const RESIZE_DB: u8 = 251;
+    pub(crate) const EXPIRE_MS: u8 = 252;
+    pub(crate) const EXPIRE_SECONDS: u8 = 253;
     pub(crate) const SELECT_DB: u8 = 254;
     pub(crate) const EOF: u8 = 255;
 }

@@ -187,6 +187,11 @@ impl<'a> Items<'a> {
         self.walk.left
     }
 
+    /// Bytes not read yet.
+    pub(crate) fn left(&self) -> usize {
+        self.c.left()
+    }
+
     /// Shows each item, a row of equal ones in one tight loop.
     #[inline(always)]
     pub(crate) fn each(mut self, mut see: impl FnMut(Located<'a>) -> Result<()>) -> Result<()> {

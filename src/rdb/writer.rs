@@ -85,7 +85,8 @@ impl<W: Write> Writer<W> {
         self.offset + 1 + if footer { 8 } else { 0 }
     }
 
-    /// Passes an event of a reader through, its bytes untouched.
+    /// Passes an event of a reader through, its bytes untouched. Where a key's database is not the
+    /// one selected last, as after events that were left out, it is selected first.
     ///
     /// The source's end and footer are not written, but have to pass as well: they are what proves
     /// the records before them. [`finish`](Self::finish) then ends the file.
@@ -97,9 +98,28 @@ impl<W: Write> Writer<W> {
     #[inline(always)]
     pub fn event(&mut self, event: &Event<'_>) -> Result<()> {
         match event.entry() {
-            Some(_) if !self.inside => self.raw(event.raw()),
+            Some(entry) if !self.inside => {
+                if self.db != Some(entry.db()) {
+                    self.select_for(entry)?;
+                }
+                self.raw(event.raw())
+            }
             _ => self.rare_event(*event),
         }
+    }
+
+    /// Selects a key's database, unless none was selected and none needs to be, or its own record
+    /// does.
+    #[inline(never)]
+    fn select_for(&mut self, entry: Entry<'_>) -> Result<()> {
+        if entry.db() == self.db.unwrap_or_default() {
+            return Ok(());
+        }
+        if entry.selects_db() {
+            self.db = Some(entry.db());
+            return Ok(());
+        }
+        self.select_db(entry.db())
     }
 
     #[inline(never)]
@@ -109,8 +129,9 @@ impl<W: Write> Writer<W> {
                 self.source = Source::Open;
                 self.header(header)
             }
-            EventKind::Open(_) => {
+            EventKind::Open(entry) => {
                 self.between_values()?;
+                self.select_for(entry)?;
                 self.inside = true;
                 self.raw(event.raw())
             }

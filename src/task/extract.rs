@@ -2,6 +2,8 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
+use crate::pipe::{EntrySink, Staged};
+use crate::rdb::convert::{ConvertCounts, ConvertOptions, Converter};
 use crate::rdb::{Event, EventKind, SALVAGED, Str, StreamReader, Writer};
 use crate::select::{Filter, FilterOptions, Rejections, Sieve};
 use std::io::{Read, Write};
@@ -22,6 +24,8 @@ pub struct ExtractOptions {
     pub filter: FilterOptions,
     /// Whether function libraries come along. Default: no, for a part of the keys.
     pub functions: bool,
+    /// Another server that has to load it. Default: none, and values stay as they are.
+    pub convert: Option<ConvertOptions>,
     /// Ceilings on memory while reading.
     pub limits: Limits,
 }
@@ -41,6 +45,13 @@ impl ExtractOptions {
         self
     }
 
+    /// Sets [`convert`](Self::convert).
+    #[must_use]
+    pub fn convert(mut self, options: ConvertOptions) -> Self {
+        self.convert = Some(options);
+        self
+    }
+
     /// Sets [`limits`](Self::limits).
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -49,8 +60,8 @@ impl ExtractOptions {
     }
 }
 
-/// What became of everything in the source. It balances: keys read are those written and those
-/// rejected.
+/// What became of everything in the source. It balances: keys read are those written, those rejected
+/// and those lost in conversion.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -66,6 +77,8 @@ pub struct ExtractOutcome {
     /// Other records left out: replication state, size and slot hints, slot imports. They tell of a
     /// whole server, not of some of its keys.
     pub records_dropped: u64,
+    /// What the conversion did, where there was one.
+    pub converted: Option<ConvertCounts>,
     /// Bytes of the new dump.
     pub bytes: u64,
 }
@@ -100,36 +113,41 @@ pub fn extract(
     let mut reader = StreamReader::with_limits(source, &options.limits);
     let sieve = Sieve::new(Filter::new(options.filter.clone()));
     let mut sieve = sieve.inflated_limit(options.limits.inflated);
-    let mut writer = Writer::new(target);
+    let stage = options.convert.clone().map(Converter::new);
+    let mut pipe = Staged { stage, to: Writer::new(target) };
     let mut outcome = ExtractOutcome::default();
     while let Some(event) = reader.next()? {
         let kept = sieve.keeps(&event)?;
-        let begins_key = event.begins_key();
-        outcome.read += u64::from(begins_key);
-        outcome.written += u64::from(begins_key && kept);
-        if sieve.keeps_all() {
-            writer.event(&event)?;
-        } else if let Some(entry) = event.entry() {
-            if kept {
-                writer.entry(&entry)?;
-            }
-        } else if kept && outcome.carries(&event, options.functions) {
-            if let EventKind::Open(entry) = event.kind() {
-                writer.select_db(entry.db())?;
-            }
-            writer.event(&event)?;
+        let is_key = event.begins_key();
+        outcome.read += u64::from(is_key);
+        if kept && (is_key || sieve.keeps_all() || outcome.carries(&event, options.functions)) {
+            pipe.event(&event)?;
         }
     }
+    let Staged { stage, to: writer } = pipe;
     outcome.bytes = writer.ended_len();
     writer.finish()?;
     outcome.keys = sieve.counts().clone();
-    if outcome.read != outcome.written + outcome.keys.rejected() {
-        return Err(Error::from_fault(Fault::Internal).with_detail("the account does not balance"));
-    }
-    Ok(outcome)
+    outcome.converted = stage.map(|converter| converter.counts().clone());
+    outcome.settle()
 }
 
 impl ExtractOutcome {
+    /// Counts what was written, and proves that nothing is missing.
+    fn settle(mut self) -> Result<ExtractOutcome> {
+        let (written, dropped) = match &self.converted {
+            Some(counts) => (counts.copied + counts.converted, counts.dropped()),
+            None => (self.keys.kept, 0),
+        };
+        self.written = written;
+        if self.read != written + dropped + self.keys.rejected() {
+            return Err(
+                Error::from_fault(Fault::Internal).with_detail("the account does not balance")
+            );
+        }
+        Ok(self)
+    }
+
     /// Whether a record that is no key comes along with a part of the keys; counts where not.
     fn carries(&mut self, event: &Event<'_>, functions: bool) -> bool {
         match event.kind() {

@@ -171,8 +171,13 @@ fn copy<const N: usize>(out: &mut [u8], to: usize, back: usize) -> Option<()> {
 
 /// How far back a token can point.
 const WINDOW: u32 = 1 << 13;
-/// Slots of the hash table, as a power of two: with more, ratios hardly get better.
-const SLOT_BITS: u32 = 15;
+/// Slots of the hash table: with more, ratios hardly get better.
+const SLOTS: usize = 1 << 14;
+/// Bytes of a short string at most. Its copies begin at four bytes: one of three mostly saves
+/// nothing, as the literals behind it need a new head, and costs as much time as any other.
+const SHORT: usize = 512;
+/// The slots that short strings use: a part of the table that fits the nearest cache.
+const FEW_SLOTS: usize = 1 << 11;
 
 /// Packs strings as servers do, keeping its table of 128 KiB from one to the next.
 ///
@@ -187,8 +192,9 @@ const SLOT_BITS: u32 = 15;
 /// ```
 #[derive(Clone, Default)]
 pub struct Compressor {
-    /// Where a hash was last seen, as `base` of that call and the place in its input.
-    slots: Vec<u32>,
+    /// What was last seen of a hash: its bytes in the upper half, and below where that was, as
+    /// `base` of that call and the place in its input.
+    slots: Vec<u64>,
     /// More than a window beyond everything in the table, so that no old entry is ever in reach.
     base: u32,
 }
@@ -208,15 +214,21 @@ impl Compressor {
         let span = u32::try_from(raw.len()).ok()?.checked_add(WINDOW)?;
         if self.slots.is_empty() || self.base.checked_add(span).is_none() {
             self.slots.clear();
-            self.slots.resize(1 << SLOT_BITS, 0);
+            self.slots.resize(SLOTS, 0);
             self.base = WINDOW + 1;
         }
         let next = self.base.checked_add(span)?;
         let base = std::mem::replace(&mut self.base, next);
         out.resize(out.len().max(raw.len() + SLACK), 0);
-        let slots = self.slots.first_chunk_mut()?;
-        let n = pack(raw, out.get_mut(..raw.len() + SLACK)?, slots, base)?;
-        out.get(..n).filter(|_| n <= most)
+        let room = out.get_mut(..raw.len() + SLACK)?;
+        let n = if raw.len() <= SHORT {
+            let slots = self.slots.first_chunk_mut()?;
+            pack(raw, most, Table::<FEW_SLOTS, 4> { slots, base }, room)?
+        } else {
+            let slots = self.slots.first_chunk_mut()?;
+            pack(raw, most, Table::<SLOTS, 3> { slots, base }, room)?
+        };
+        out.get(..n)
     }
 }
 
@@ -226,61 +238,103 @@ impl fmt::Debug for Compressor {
     }
 }
 
-/// The length of the output, or `None` when that outgrew the input.
-fn pack(raw: &[u8], out: &mut [u8], slots: &mut [u32; 1 << SLOT_BITS], base: u32) -> Option<usize> {
-    let (mut here, mut start, mut at) = (0u32, 0u32, 0usize);
-    while let Some(four) = four_at(raw, here) {
-        let slot = slots.get_mut(hash(four))?;
-        let back = (base + here).wrapping_sub(std::mem::replace(slot, base + here));
-        if back > WINDOW || (four_at(raw, here.checked_sub(back)?)? ^ four) << 8 != 0 {
-            // The longer nothing was found, the fewer places are tried.
-            here += 1 + ((here - start) >> 6).min(15);
-            continue;
+/// The length of the output, or `None` if that is more than `most`.
+fn pack<const N: usize, const LEAST: u32>(
+    raw: &[u8],
+    most: usize,
+    mut table: Table<'_, N, LEAST>,
+    out: &mut [u8],
+) -> Option<usize> {
+    let tail = tail(raw)?;
+    let (mut start, mut at) = (0, 0);
+    loop {
+        // Behind so many literals even a copy of all the rest, two bytes, comes too late.
+        let end = raw.len().min(start + most.checked_sub(at)? + 2);
+        let Some((mut here, back)) = table.find(raw, start, end) else { break };
+        // Places passed by may belong to the copy; all of it that is known must fit one token.
+        let first = start.max(back).max(here.saturating_sub(128));
+        while here > first && raw.get(here - 1) == raw.get(here - back - 1) {
+            here -= 1;
         }
-        at = write_literals(raw, start..here, out, at)?;
-        let old = raw.get((here - back) as usize + 3..)?;
-        let n = 3 + common(old, raw.get(here as usize + 3..)?);
+        at = write_literals(raw, &tail, start..here, out, at)?;
+        let n = 3 + common(raw.get(here - back + 3..)?, raw.get(here + 3..)?);
         at = write_copy(out, at, back, n)?;
-        here += n;
-        start = here;
-        for before in [here - 2, here - 1] {
-            if let Some(four) = four_at(raw, before) {
-                *slots.get_mut(hash(four))? = base + before;
+        start = here + n;
+        for place in [start - 2, start - 1] {
+            if let Some(four) = raw.get(place..)?.first_chunk() {
+                table.note(*four, place);
             }
         }
     }
-    write_literals(raw, start..u32::try_from(raw.len()).ok()?, out, at)
+    let rest = raw.len() - start;
+    if at + rest + rest.div_ceil(32) > most {
+        return None;
+    }
+    write_literals(raw, &tail, start..raw.len(), out, at)
 }
 
-#[inline(always)]
-fn four_at(raw: &[u8], at: u32) -> Option<u32> {
-    Some(u32::from_le_bytes(*raw.get(at as usize..)?.first_chunk()?))
+/// Where runs of `LEAST` bytes, three or four, were last seen.
+struct Table<'t, const N: usize, const LEAST: u32> {
+    slots: &'t mut [u64; N],
+    base: u32,
 }
 
-/// Of the first three bytes: what the shortest token can stand for.
-#[inline(always)]
-fn hash(four: u32) -> usize {
-    ((four << 8).wrapping_mul(0x9E37_79B1) >> (32 - SLOT_BITS)) as usize
+impl<const N: usize, const LEAST: u32> Table<'_, N, LEAST> {
+    /// The next place whose bytes were seen in reach, from `start` on, and how far back that was.
+    #[inline(always)]
+    fn find(&mut self, raw: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+        let mut seen =
+            |(here, four): (usize, &[u8])| Some((here, self.note(*four.first_chunk()?, here)?));
+        let near = raw.get(start..end.min(start + 64 + 3))?.windows(4);
+        let near = (start..).zip(near).find_map(&mut seen);
+        if near.is_some() {
+            return near;
+        }
+        // The longer nothing was found, the fewer places are tried.
+        let (mut from, mut step) = (start + 64, 2);
+        while from < end {
+            let far = raw.get(from..end.min(from + 64 + 3))?.windows(4).step_by(step);
+            let far = (from..).step_by(step).zip(far).find_map(&mut seen);
+            if far.is_some() {
+                return far;
+            }
+            from += 64;
+            step = 16.min(step + 1);
+        }
+        None
+    }
+
+    /// Notes a place, and says how far back the same bytes were seen last if a token reaches there.
+    #[inline(always)]
+    fn note(&mut self, four: [u8; 4], here: usize) -> Option<usize> {
+        let bytes = u32::from_le_bytes(four) << (32 - 8 * LEAST);
+        let hash = bytes.wrapping_mul(0x9E37_79B1) >> (32 - N.ilog2());
+        let entry = u64::from(bytes) << 32 | (u64::from(self.base) + here as u64);
+        let old = std::mem::replace(self.slots.get_mut(hash as usize)?, entry);
+        // Of other bytes the upper halves differ, which makes it more than any window.
+        let back = entry.wrapping_sub(old);
+        usize::try_from(back).ok().filter(|_| back <= u64::from(WINDOW))
+    }
 }
 
 /// How many bytes are the same behind the first three, up to the longest token.
 #[inline(always)]
-fn common(old: &[u8], new: &[u8]) -> u32 {
+fn common(old: &[u8], new: &[u8]) -> usize {
     let new = new.get(..264 - 3).unwrap_or(new);
     let mut same = 0;
     let ends = old.iter().zip(new);
     for (a, b) in old.as_chunks::<8>().0.iter().zip(new.as_chunks::<8>().0) {
         let differ = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
         if differ != 0 {
-            return same + differ.trailing_zeros() / 8;
+            return same + differ.trailing_zeros() as usize / 8;
         }
         same += 8;
     }
-    ends.skip(same as usize).take_while(|(a, b)| a == b).fold(same, |same, _| same + 1)
+    ends.skip(same).take_while(|(a, b)| a == b).fold(same, |same, _| same + 1)
 }
 
 #[inline(always)]
-fn write_copy(out: &mut [u8], at: usize, back: u32, n: u32) -> Option<usize> {
+fn write_copy(out: &mut [u8], at: usize, back: usize, n: usize) -> Option<usize> {
     let todo: &mut [u8; 3] = out.get_mut(at..)?.first_chunk_mut()?;
     let [low, high, ..] = (back - 1).to_le_bytes();
     if n < 9 {
@@ -294,20 +348,37 @@ fn write_copy(out: &mut [u8], at: usize, back: u32, n: u32) -> Option<usize> {
     }
 }
 
+/// The last 32 bytes, with zeros in front if there are fewer, and 32 zeros behind them.
 #[inline(always)]
-fn write_literals(raw: &[u8], span: Range<u32>, out: &mut [u8], mut at: usize) -> Option<usize> {
+fn tail(raw: &[u8]) -> Option<[u8; 64]> {
+    let mut tail = [0; 64];
+    match raw.last_chunk::<32>() {
+        Some(last) => *tail.first_chunk_mut()? = *last,
+        None => tail.get_mut(32 - raw.len()..32)?.copy_from_slice(raw),
+    }
+    Some(tail)
+}
+
+/// Copies 32 bytes whatever is due, the last of them out of the tail.
+#[inline(always)]
+fn write_literals(
+    raw: &[u8],
+    tail: &[u8; 64],
+    span: Range<usize>,
+    out: &mut [u8],
+    mut at: usize,
+) -> Option<usize> {
     let Range { mut start, end } = span;
     while start < end {
         let n = (end - start).min(32);
-        let src = raw.get(start as usize..)?;
+        let src = raw.get(start..)?;
         let (head, todo) = out.get_mut(at..)?.split_first_mut()?;
         [*head, ..] = (n - 1).to_le_bytes();
-        if let Some(block) = src.first_chunk::<32>() {
-            *todo.first_chunk_mut()? = *block;
-        } else {
-            todo.get_mut(..n as usize)?.copy_from_slice(src.get(..n as usize)?);
-        }
-        at += n as usize + 1;
+        *todo.first_chunk_mut::<32>()? = match src.first_chunk() {
+            Some(block) => *block,
+            None => *tail.get(32 - src.len()..)?.first_chunk()?,
+        };
+        at += n + 1;
         start += n;
     }
     Some(at)
@@ -441,12 +512,33 @@ mod tests {
         let (mut used, mut out, mut fresh) = (Compressor::new(), Vec::new(), Vec::new());
         for round in 0..300 {
             used.base = if round % 50 == 49 { u32::MAX - 20_000 } else { used.base };
-            let kinds = 1 + roll(30);
-            let raw: Vec<u8> = (0..roll(20_000)).map(|_| roll(kinds) as u8).collect();
+            let (kinds, most) = (1 + roll(30), [SHORT, 20_000][round % 2]);
+            let raw: Vec<u8> = (0..roll(most)).map(|_| roll(kinds) as u8).collect();
             let got = used.compress(&raw, &mut out);
             assert_eq!(got, Compressor::new().compress(&raw, &mut fresh));
             got.into_iter().for_each(|packed| assert_eq!(slowly(packed).as_ref(), Some(&raw)));
         }
+    }
+
+    #[test]
+    fn noise_that_repeats_is_packed_wherever_the_repetition_is_noticed() {
+        let mut roll = dice(5);
+        let (mut compressor, mut out, mut packed) = (Compressor::new(), Vec::new(), 0);
+        for round in 0..2_000 {
+            let most = [60, SHORT, 9_000][round % 3];
+            let mut raw: Vec<u8> = (0..1 + roll(most)).map(|_| roll(256) as u8).collect();
+            while raw.len() < most {
+                let (start, n) = (roll(raw.len()), 1 + roll(most));
+                raw.extend_from_within(start..raw.len().min(start + n));
+                raw.extend((0..roll(80)).map(|_| roll(256) as u8));
+            }
+            if let Some(short) = compressor.compress(&raw, &mut out) {
+                assert!(short.len() + 4 <= raw.len());
+                assert_eq!(slowly(short), Some(raw));
+                packed += 1;
+            }
+        }
+        assert!(packed > 1_000, "{packed}");
     }
 
     #[test]

@@ -398,10 +398,17 @@ impl Read for Chunks<'_> {
 
 /// Elements, content and all, as a number to compare; and the error that ended them.
 #[derive(Default, Clone)]
-struct Sum {
+pub(crate) struct Sum {
     count: u64,
     hash: DefaultHasher,
     error: Option<String>,
+}
+
+impl Sum {
+    /// All but what the error was.
+    pub(crate) fn found(&self) -> (u64, u64, bool) {
+        (self.count, self.hash.finish(), self.error.is_some())
+    }
 }
 
 impl PartialEq for Sum {
@@ -529,9 +536,9 @@ fn pull(value: Value<'_>, decoder: &mut Decoder) -> Sum {
 }
 
 /// What a reader gives, whether values come whole or not.
-struct Values {
-    keys: u64,
-    closed: Vec<(Vec<u8>, Sum)>,
+pub(crate) struct Values {
+    pub(crate) keys: u64,
+    pub(crate) closed: Vec<(Vec<u8>, Sum)>,
     open: Option<(Vec<u8>, Sum)>,
     held: Vec<u8>,
     decoder: Decoder,
@@ -539,15 +546,19 @@ struct Values {
 }
 
 impl Values {
-    fn read<'a>(reader: impl Iterator<Item = Result<Event<'a>>>) -> Values {
-        let mut values = Values {
+    pub(crate) fn new() -> Values {
+        Values {
             keys: 0,
             closed: Vec::new(),
             open: None,
             held: Vec::new(),
             decoder: decoder(),
             end: None,
-        };
+        }
+    }
+
+    pub(crate) fn read<'a>(reader: impl Iterator<Item = Result<Event<'a>>>) -> Values {
+        let mut values = Values::new();
         for event in reader {
             match event {
                 Ok(event) => values.event(&event),
@@ -557,7 +568,7 @@ impl Values {
         values
     }
 
-    fn event(&mut self, event: &Event<'_>) {
+    pub(crate) fn event(&mut self, event: &Event<'_>) {
         match event.kind() {
             EventKind::Entry(entry) => {
                 self.keys += 1;

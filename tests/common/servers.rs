@@ -40,10 +40,14 @@ impl Server {
     ) -> Option<Server> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let program = program(name);
+        // Before 7.0 everybody may, and the option is not known.
+        let debug: &[&str] =
+            if name == "redis-6.2" { &[] } else { &["--enable-debug-command", "local"] };
         let process = Command::new(&program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--dir", folder.path().to_str().unwrap(), "--dbfilename", "dump.rdb"])
             .args(settings)
+            .args(debug)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

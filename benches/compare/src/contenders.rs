@@ -54,6 +54,8 @@ pub const JOBS: &[Job] = &[
     Job { name: "walk", what: "every key with its value as stored, not decoded" },
     Job { name: "decode", what: "every element of every value" },
     Job { name: "check", what: "is this file valid, down to the inside of every value" },
+    Job { name: "filter", what: "keys by a pattern, written to nowhere" },
+    Job { name: "copy", what: "every record read and written again, to nowhere" },
     Job { name: "json", what: "every key as JSON, written to nowhere" },
 ];
 
@@ -86,6 +88,12 @@ pub const CONTENDERS: &[Contender] = &[
 
     call("check", "redkeep", "all validity rules, checksum", redkeep_jobs::check),
     Contender { job: "check", name: "redis-check-rdb", what: "from PATH", work: Work::Program("redis-check-rdb") },
+
+    call("filter", "redkeep", "a dump of the keys that end in 7", redkeep_jobs::filter),
+    call("filter", "librdb-resp", "librdb's own filter, and RESTORE commands, only counted", librdb_jobs::filter),
+
+    call("copy", "redkeep", "a dump of all keys, checksum verified and made", redkeep_jobs::copy),
+    call("copy", "redkeep-walk", "walking alone, for comparison", redkeep_jobs::walk_stream),
 
     call("json", "redkeep", "JSON lines", redkeep_jobs::json),
     call("json", "librdb-json", "librdb's own handlers, as in rdb-cli", librdb_jobs::json),

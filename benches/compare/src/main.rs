@@ -1,4 +1,4 @@
-//! Compares redkeep with other readers of RDB files: the same files, the same four jobs, CPU time.
+//! Compares redkeep with other readers of RDB files: the same files, the same jobs, CPU time.
 //!
 //! ```text
 //! cargo run --release -- [--runs N] [--job NAME] [--only TEXT] FILE...

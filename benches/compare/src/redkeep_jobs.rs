@@ -10,6 +10,8 @@ use redkeep::rdb::{
     Decoder, Element, Entry, Event, EventKind, Items, ModuleField, Piece, Score, SliceReader,
     StrHead, StreamReader, Visit,
 };
+use redkeep::select::{Condition, FilterOptions, KeyPattern};
+use redkeep::task::{ExtractOptions, extract};
 use redkeep::{Result, UnixMillis};
 
 use crate::contenders::{Delivered, Outcome};
@@ -200,4 +202,21 @@ pub fn json(file: &Path) -> Outcome {
     let sink = File::options().write(true).open("/dev/null")?;
     let outcome = export_json(File::open(file)?, sink, false)?;
     Ok(Delivered { keys: outcome.keys, bytes: outcome.bytes, ..Delivered::default() })
+}
+
+/// Keys that end in 7, as a dump.
+pub fn filter(file: &Path) -> Outcome {
+    let sevens = FilterOptions::default().include(Condition::keys([KeyPattern::glob("*7")]));
+    written(file, &ExtractOptions::default().filter(sevens))
+}
+
+/// The whole file again, read and written record by record.
+pub fn copy(file: &Path) -> Outcome {
+    written(file, &ExtractOptions::default())
+}
+
+fn written(file: &Path, options: &ExtractOptions) -> Outcome {
+    let sink = File::options().write(true).open("/dev/null")?;
+    let outcome = extract(File::open(file)?, sink, options)?;
+    Ok(Delivered { keys: outcome.written, bytes: outcome.bytes, ..Delivered::default() })
 }

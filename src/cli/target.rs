@@ -1,0 +1,42 @@
+//! For which server: the options that `extract` and `convert` share.
+
+use crate::cli::now;
+use crate::rdb::ServerVersion;
+use crate::rdb::convert::{ConvertOptions, OnLoss};
+use clap::{Args, ValueEnum};
+
+/// What to do with what a server has no place for.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What the server has no place for")]
+pub(crate) struct LossArguments {
+    /// Whether to write nothing then, or a dump without it
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Policy::Fail)]
+    on_loss: Policy,
+    /// A module type that this server has, by the name `check` gives it; may be repeated
+    #[arg(long = "module", value_name = "NAME")]
+    modules: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Policy {
+    /// Write nothing, and say what would be lost
+    Fail,
+    /// Leave it out, and say so
+    Drop,
+}
+
+impl LossArguments {
+    /// A conversion for this server; one that only tells what it would do loses whatever it must.
+    pub(crate) fn options(&self, target: ServerVersion, only_told: bool) -> ConvertOptions {
+        let drop = only_told || self.on_loss == Policy::Drop;
+        ConvertOptions::new(target)
+            .on_loss(if drop { OnLoss::Drop } else { OnLoss::Fail })
+            .target_modules(self.modules.clone())
+            .expired_at(now())
+    }
+
+    /// Whether a loss keeps the dump from being written.
+    pub(crate) fn fails(&self) -> bool {
+        self.on_loss == Policy::Fail
+    }
+}
