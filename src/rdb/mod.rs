@@ -47,6 +47,7 @@ mod opcode;
 mod parser;
 mod reader;
 mod record;
+mod role;
 mod stream;
 mod string;
 mod template;
@@ -67,6 +68,7 @@ pub use event::{
 pub use item::{ArrayItem, Item};
 pub use loss::{Loss, Losses, Lost};
 pub use reader::{ChecksumMode, SliceReader};
+pub use role::{Role, RoleMarker};
 pub use stream::StreamReader;
 pub use string::{Str, StrBuf, StrHead};
 pub use template::HashTemplate;
