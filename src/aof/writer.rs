@@ -68,6 +68,11 @@ impl<W: Write> LogWriter<W> {
         self.offset
     }
 
+    /// The target, which may not have got all of it yet.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.target
+    }
+
     /// Records written, in all files.
     pub fn records(&self) -> u64 {
         self.records

@@ -151,6 +151,9 @@ impl fmt::Display for ServerVersion {
 }
 
 impl ServerVersion {
+    /// The newest one that is known here.
+    pub(crate) const NEWEST: ServerVersion = ServerVersion { valkey: false, major: 8, minor: 10 };
+
     /// Whether it is a Valkey.
     #[must_use]
     pub fn is_valkey(self) -> bool {
