@@ -223,13 +223,12 @@ fn needs_replay(record: &Record<'_>) -> Error {
 
 /// The files that make up a log, or why they do not.
 pub(crate) fn log_files(source: &Fileset) -> Result<&[LogFile]> {
-    let refused = source.traps.iter().find(|trap| {
-        matches!(trap, Trap::ManifestRefused { .. } | Trap::Missing { .. })
-    });
+    let refused = source
+        .traps
+        .iter()
+        .find(|trap| matches!(trap, Trap::ManifestRefused { .. } | Trap::Missing { .. }));
     match refused {
-        Some(trap) => {
-            Err(Error::from_fault(Fault::LogRefused).with_detail(trap.to_string()))
-        }
+        Some(trap) => Err(Error::from_fault(Fault::LogRefused).with_detail(trap.to_string())),
         None if source.files.is_empty() => {
             Err(Error::from_fault(Fault::LogRefused).with_detail("there is no log"))
         }
@@ -321,12 +320,7 @@ impl<'o> Work<'o> {
     }
 
     /// Copies an RDB.
-    fn rdb(
-        &mut self,
-        source: &mut impl EntrySource,
-        target: impl Write,
-        role: Role,
-    ) -> Result<()> {
+    fn rdb(&mut self, source: &mut impl EntrySource, target: impl Write, role: Role) -> Result<()> {
         let stage = self.options.convert.clone().map(Converter::new);
         let to = Staged { stage: RoleMarker::new(role), to: Writer::new(target) };
         let mut pipe = Staged { stage, to };
@@ -398,7 +392,10 @@ impl<'o> Work<'o> {
             let version = u16::from_le_bytes([low, high]);
             let lineage = if version == 80 { Lineage::Valkey } else { Lineage::Redis };
             if !server.reads_header(Header { lineage, version }) {
-                return lost(format!("{server} reads no payload of RDB {version} ({})", spec.name()));
+                return lost(format!(
+                    "{server} reads no payload of RDB {version} ({})",
+                    spec.name()
+                ));
             }
         }
         Ok(())

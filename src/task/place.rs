@@ -41,7 +41,8 @@ impl Place {
         if !replace && path.symlink_metadata().is_ok() {
             return Err(named(io::ErrorKind::AlreadyExists.into(), path));
         }
-        let make = |temporary: &Path| OpenOptions::new().write(true).create_new(true).open(temporary);
+        let make =
+            |temporary: &Path| OpenOptions::new().write(true).create_new(true).open(temporary);
         let (temporary, file) = beside(path, make)?;
         Ok(Place { file: Some(file), temporary, path: path.to_owned(), replace })
     }
