@@ -396,7 +396,7 @@ fn servers_load_logs_that_were_put_in_the_other_form_as_they_load_the_logs() {
         ("redis-8.0", "both"),
         ("valkey-9.1", "both"),
     ] {
-        let mut loaded = 0;
+        let (mut loaded, mut refused) = (0, 0);
         for case in cases(&corpus()) {
             let server = case.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
             let own =
@@ -409,8 +409,8 @@ fn servers_load_logs_that_were_put_in_the_other_form_as_they_load_the_logs() {
             let start = |make: &dyn Fn(&Path)| {
                 let data = tempfile::tempdir().unwrap();
                 make(data.path());
-                let server = Server::start_in(name, data, &["--appendonly", "yes"]);
-                answers(&server.unwrap_or_else(|| panic!("{shown}")))
+                let server = Server::start_in(name, data, &["--appendonly", "yes"])?;
+                Some(answers(&server))
             };
             let copy_file = |data: &Path| {
                 to_file(&case, &data.join("appendonly.aof")).unwrap();
@@ -419,14 +419,16 @@ fn servers_load_logs_that_were_put_in_the_other_form_as_they_load_the_logs() {
                 to_folder(&case, &data.join("appendonlydir")).unwrap();
             };
             let as_it_is = |data: &Path| copy_all(&case, data);
+            // Redis 8.0.2 does not load the vector sets of 8.0.6.
             let before = start(&as_it_is);
+            refused += u64::from(before.is_none());
             assert_eq!(start(&copy_file), before, "{shown}");
             if forms == "both" {
                 assert_eq!(start(&copy_folder), before, "{shown}");
             }
-            loaded += 1;
+            loaded += u64::from(before.is_some());
         }
-        println!("{name}: {loaded} logs loaded alike");
+        println!("{name}: {loaded} logs loaded alike, {refused} refused alike");
         assert!(loaded > 0, "{name}");
     }
 }

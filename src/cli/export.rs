@@ -2,6 +2,7 @@
 
 use crate::cli::filter::FilterArguments;
 use crate::cli::human::several;
+use crate::cli::stdout::Out;
 use crate::cli::{Exit, Opened, Source, complain};
 use crate::error::Result;
 use crate::export::{JsonLines, JsonOutcome};
@@ -9,7 +10,7 @@ use crate::rdb::StreamReader;
 use crate::select::{Filter, Sieve};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Read, StdoutLock, Write};
+use std::io::{self, IsTerminal, Read};
 
 /// Print every key of a dump with its value, one JSON document a line
 #[derive(Debug, Args)]
@@ -44,27 +45,21 @@ pub(crate) fn run(arguments: ExportArguments) -> Exit {
         Ok(opened) => opened,
         Err(exit) => return exit,
     };
-    let mut out = Out { out: io::stdout().lock(), failed: None };
+    let mut out = Out::new();
     let (end, outcome) = match opened {
         Opened::File(file, _) => export(file, &mut out, facts, filter),
         Opened::Stream(stream) => export(stream, &mut out, facts, filter),
     };
-    if let Err(error) = out.flush() {
-        out.failed.get_or_insert(error);
+    if let Err(exit) = out.finish() {
+        return exit;
     }
-    match (out.failed, end) {
-        // Whoever read the lines has seen enough.
-        (Some(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        (Some(error), _) => {
-            complain(format_args!("writing to standard output: {error}"));
-            Exit::Failed
-        }
-        (None, Ok(())) => Exit::Done,
-        (None, Err(error)) if error.is_io() => {
+    match end {
+        Ok(()) => Exit::Done,
+        Err(error) if error.is_io() => {
             source.complain(error);
             Exit::Failed
         }
-        (None, Err(error)) => {
+        Err(error) => {
             source.complain(error);
             match outcome.map_or(0, |outcome| outcome.keys) {
                 0 => complain("no key could be read before that"),
@@ -103,32 +98,4 @@ fn export(
         }
     };
     (end, lines.finish())
-}
-
-/// Standard output, which remembers that it failed: a full disk there is no fault of the dump.
-struct Out {
-    out: StdoutLock<'static>,
-    failed: Option<io::Error>,
-}
-
-impl Out {
-    fn noted<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
-        result.inspect_err(|error| {
-            if error.kind() != io::ErrorKind::Interrupted {
-                self.failed = Some(io::Error::new(error.kind(), error.to_string()));
-            }
-        })
-    }
-}
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let result = self.out.write(bytes);
-        self.noted(result)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let result = self.out.flush();
-        self.noted(result)
-    }
 }

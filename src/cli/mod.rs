@@ -2,7 +2,9 @@
 //!
 //! The only place that reads the clock, prints, or knows a terminal.
 
+mod aof;
 mod check;
+mod convert;
 mod digest;
 mod export;
 mod extract;
@@ -12,6 +14,7 @@ mod lines;
 mod output;
 mod progress;
 mod report;
+mod stdout;
 mod target;
 
 use crate::error::Error;
@@ -26,9 +29,9 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 /// Checks, compares and exports Redis and Valkey dumps (RDB files), takes parts out of them, and converts them
-/// for other servers.
+/// for other servers. Prints append-only logs, and makes them of dumps and of each other.
 ///
-/// No command changes a dump: what is written is a file of its own.
+/// No command changes a dump or a log: what is written is a file or folder of its own.
 #[derive(Debug, Parser)]
 #[command(name = "redkeep", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -42,7 +45,8 @@ enum Command {
     Digest(digest::DigestArguments),
     Export(export::ExportArguments),
     Extract(extract::ExtractArguments),
-    Convert(extract::ConvertArguments),
+    Convert(convert::ConvertArguments),
+    Aof(aof::AofArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -70,7 +74,8 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Digest(arguments) }) => digest::run(arguments),
         Ok(Arguments { command: Command::Export(arguments) }) => export::run(arguments),
         Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
-        Ok(Arguments { command: Command::Convert(arguments) }) => extract::run_convert(arguments),
+        Ok(Arguments { command: Command::Convert(arguments) }) => convert::run(arguments),
+        Ok(Arguments { command: Command::Aof(arguments) }) => aof::run(arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

@@ -68,7 +68,22 @@
 //! | `hash_template` | `id`, `fields` |
 //!
 //! Left out are hints of size, which say nothing that the keys do not, and the checksum.
+//!
+//! # Records of logs
+//!
+//! [`RecordLines`] writes the records of append-only files likewise, one a line:
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `file` | the file's name |
+//! | `offset`, `record` | the offset of its first byte, and its number in the file, from 0 |
+//! | `db` | the database that a command works on; of a SELECT the one it chooses |
+//! | `ts` | seconds since 1970 as last noted in the log, or null |
+//! | `tx` | in a transaction `begin`, `inside` or `commit`; `stray_exec`, `nested_multi`; or null |
+//! | `args` | the command: byte strings, its name first |
+//! | `annotation` | in place of `db` and `args`: a line that servers skip, without `#` |
+//! | `rdb` | in place of all but `file`: what the file begins with, by `header`, `bytes` and `keys` |
 
 mod json;
 
-pub use json::{JsonLines, JsonOutcome, export_json};
+pub use json::{JsonLines, JsonOutcome, RecordLines, export_json};

@@ -9,6 +9,7 @@
 //! - [`Glob`] matches a key as `KEYS` and `SCAN ... MATCH` do, to the byte: ranges of signed bytes,
 //!   `[^`, an unclosed `[`, and no end of other corners, compared with live servers.
 //! - [`slot`](slot()) and [`hash_tag`] say where a cluster keeps a key.
+//! - A [`RecordFilter`] says which records of a log are meant.
 //! - A [`Filter`] is a set of [`Condition`]s that must hold and of such that must not. It answers
 //!   with a [`Decision`] that names what rejected the key, and [`Rejections`] adds those up: what a
 //!   filter leaves out is counted, not dropped in silence.
@@ -50,6 +51,7 @@ mod decision;
 mod filter;
 mod glob;
 mod key;
+mod record;
 mod sieve;
 mod slot;
 
@@ -60,5 +62,6 @@ pub use glob::Glob;
 pub use key::KeyPattern;
 #[cfg(feature = "regex")]
 pub use key::{BadRegex, KeyRegex};
+pub use record::{RecordDecision, RecordFilter, RecordFilterOptions};
 pub use sieve::Sieve;
 pub use slot::{SLOTS, hash_tag, slot};

@@ -191,8 +191,7 @@ pub fn dump_from_aof(
         let mut reader = open(file, &options.limits)?;
         let mut copy = || {
             if file.content == Content::Rdb && !std::mem::replace(&mut written, true) {
-                let mut preamble = Preamble { reader: &mut reader, ended: false };
-                work.rdb(&mut preamble, &mut target, Role::Dump)?;
+                work.rdb(&mut Preamble::new(&mut reader), &mut target, Role::Dump)?;
             }
             while let Some(record) = reader.next()? {
                 match record.kind {
@@ -243,9 +242,16 @@ pub(crate) fn open(file: &LogFile, limits: &Limits) -> Result<StreamReader<File>
 }
 
 /// The RDB that a log begins with, as a source of its own.
-struct Preamble<'r, R> {
+pub(crate) struct Preamble<'r, R> {
     reader: &'r mut StreamReader<R>,
     ended: bool,
+}
+
+impl<'r, R: Read> Preamble<'r, R> {
+    /// Of a reader that has read nothing yet.
+    pub(crate) fn new(reader: &'r mut StreamReader<R>) -> Preamble<'r, R> {
+        Preamble { reader, ended: false }
+    }
 }
 
 impl<R: Read> EntrySource for Preamble<'_, R> {
@@ -264,7 +270,7 @@ impl<R: Read> EntrySource for Preamble<'_, R> {
 }
 
 /// Whether it is the last event of an RDB.
-pub(crate) fn ends_rdb(event: &Event<'_>) -> bool {
+fn ends_rdb(event: &Event<'_>) -> bool {
     if event.entry().is_some() {
         return false;
     }
@@ -350,7 +356,7 @@ impl<'o> Work<'o> {
         if file.content == Content::Rdb {
             log.rotate(|to| {
                 to.target.begin(file.kind, Content::Rdb)?;
-                self.rdb(&mut Preamble { reader, ended: false }, to, role)
+                self.rdb(&mut Preamble::new(reader), to, role)
             })?;
         } else if has_parts {
             log.rotate(|to| to.target.begin(file.kind, Content::Log))?;

@@ -5,11 +5,15 @@
 //! or [`LogFolder`] (a log of several files).
 
 mod aof;
+#[cfg(feature = "json")]
+mod cat;
 mod extract;
 mod log_folder;
 mod place;
 
 pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
+#[cfg(feature = "json")]
+pub use cat::{CatFormat, CatOptions, CatOutcome, cat_aof};
 pub use extract::{ExtractOptions, ExtractOutcome, extract};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
 pub use place::Place;
