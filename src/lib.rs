@@ -5,10 +5,14 @@
 //!   levels: raw records, encodings, logical elements.
 //! - [`rdb::check`] says whether a dump is sound, what is in it, and whether a given server would
 //!   load it.
-//! - [`aof`] reads logs of commands, says where they end and what a server would load from a folder.
-//! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key.
-//! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
-//! - `export` (feature `json`) writes dumps as JSON lines.
+//! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key;
+//!   it leaves out parts of values, and changes names, databases and expiries.
+//! - [`aof`] reads and writes logs of commands, says where they end and what a server would load from
+//!   a folder.
+//! - [`task`] does what people come for: copying some keys of a dump into one of their own, making
+//!   logs of dumps and the other way, printing logs.
+//! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
+//! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
 //! - The [`guide`] explains dumps and checks in prose.
 //!
 //! Which keys are in a dump, and of what type:
@@ -29,7 +33,8 @@
 //! # Ok::<(), redkeep::Error>(())
 //! ```
 //!
-//! Whether a dump may serve as a backup:
+//! A dump of values of one's own is built with [`rdb::Encoder`] and [`rdb::Writer`]. Whether a dump may
+//! serve as a backup:
 //!
 //! ```
 //! use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
@@ -43,9 +48,8 @@
 //!
 //! # For whom this is the wrong library
 //!
-//! It does not talk to a server (use the `redis` crate), does not replay logs, and does not make or
-//! convert values: what it writes are records as they came. It gives no owned tree of all keys and values: what is read is handed on piece
-//! by piece. It is synchronous; in an async program, call it from a blocking task.
+//! It does not talk to a server (use the `redis` crate) and does not replay logs. It gives no owned tree of all keys and values: what is read is handed on piece by piece, and single values
+//! can be [owned](rdb::Content). It is synchronous; in an async program, call it from a blocking task.
 //!
 //! # The floors
 //!
@@ -56,7 +60,7 @@
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`] |
-//! | meaning | [`pipe`], [`select`], `digest`, `export` |
+//! | meaning | [`pipe`], [`select`], [`export`], `digest`, `synth` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
@@ -76,11 +80,12 @@
 //!
 //! | feature | adds | brings |
 //! |---|---|---|
-//! | `json` | `Serialize` on reports, `export` | serde, serde_json, base64 |
+//! | `json` | `Serialize` on reports, JSON lines | serde, serde_json, base64 |
 //! | `digest` | `digest` | sha1, blake3 |
 //! | `regex` | selecting keys by regular expression | regex |
 //! | `mmap` | opening a file as a memory map | memmap2 |
-//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, and `json` and `digest` |
+//! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
+//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 
@@ -91,13 +96,14 @@ pub mod cli;
 #[cfg(feature = "digest")]
 pub mod digest;
 mod error;
-#[cfg(feature = "json")]
 pub mod export;
 pub mod guide;
 mod limits;
 pub mod pipe;
 pub mod rdb;
 pub mod select;
+#[cfg(feature = "synth")]
+pub mod synth;
 pub mod task;
 mod time;
 pub mod wire;

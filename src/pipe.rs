@@ -9,8 +9,8 @@
 //! the next one cannot tell. Nothing is skipped in silence: none of these has a do-nothing default,
 //! and a stage counts what it does not pass on.
 //!
-//! The end and the footer of a source have to reach the sink too: to a
-//! [`Writer`](crate::rdb::Writer) they prove the records before them.
+//! The end and the footer of a source have to reach the sink too: to a [`Writer`] they prove the
+//! records before them.
 
 use crate::error::Result;
 use crate::rdb::convert::Converter;
@@ -134,6 +134,13 @@ impl<T: EntrySource> EntrySource for &mut T {
     #[inline(always)]
     fn next_event(&mut self) -> Result<Option<Event<'_>>> {
         (**self).next_event()
+    }
+}
+
+impl<T: Stage> Stage for &mut T {
+    #[inline(always)]
+    fn event<S: EntrySink>(&mut self, event: &Event<'_>, to: &mut S) -> Result<()> {
+        (**self).event(event, to)
     }
 }
 

@@ -15,7 +15,6 @@ mod files;
 mod fileset;
 #[path = "common/laws.rs"]
 mod laws;
-#[allow(dead_code)] // dumps are for other tests
 #[path = "common/servers.rs"]
 mod servers;
 

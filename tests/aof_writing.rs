@@ -4,7 +4,6 @@
 #[allow(dead_code)] // more than is needed here
 #[path = "aof/common.rs"]
 mod common;
-#[allow(dead_code)] // more than is needed here
 #[path = "common/servers.rs"]
 mod servers;
 
@@ -15,8 +14,8 @@ use redkeep::aof::{
     write_command,
 };
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
-use redkeep::rdb::convert::{ConvertOptions, OnLoss};
-use redkeep::rdb::{EventKind, Role};
+use redkeep::rdb::convert::ConvertOptions;
+use redkeep::rdb::{EventKind, OnLoss, Role};
 use redkeep::select::{Condition, Expiry, FilterOptions};
 use redkeep::task::{
     AofOptions, AofOutcome, ExtractOptions, LogFolder, SingleLog, aof_from_aof, aof_from_dump,

@@ -559,6 +559,77 @@ fn keys_that_are_no_text_stay_apart() {
     assert_eq!(keys[2]["key"], "\\xff");
 }
 
+/// A set; key and members up to 63 bytes.
+fn set(key: &str, members: &[&str]) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let count = u8::try_from(members.len()).unwrap();
+    let members: Vec<u8> = members.iter().flat_map(|member| text(member)).collect();
+    [vec![2], text(key), vec![count], members].concat()
+}
+
+fn exported(dump: &Dump, name: &str) -> Vec<Value> {
+    let output = redkeep("export").arg(dump.path.with_file_name(name)).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn an_extract_leaves_out_parts_and_changes_keys_on_request() {
+    let expiring =
+        |at: i64, key: &str| [vec![0xfc], at.to_le_bytes().to_vec(), string(key, "v")].concat();
+    let dump = Dump::of(&dump(&[
+        set("tags", &["red", "blue", "grey"]),
+        set("one", &["red"]),
+        expiring(1_000, "old:gone"),
+        expiring(4_000_000_000_000, "old:here"),
+    ]));
+    let output = extract(
+        &dump,
+        "--not-member red --rename-prefix old:=new: --db-map 0=3 --drop-expired --ttl-drop",
+    );
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    for line in [
+        "2 keys of 4 written",
+        "2 elements left out of 1 value; 1 key emptied",
+        "1 key had expired: left out",
+        "1 key renamed",
+        "2 keys moved to another database",
+        "1 key with another expiry",
+    ] {
+        assert!(stdout(&output).contains(line), "{line}: {}", stdout(&output));
+    }
+    let seen = exported(&dump, "part.rdb");
+    let names: Vec<_> = seen.iter().map(|line| line["key"].as_str().unwrap()).collect();
+    assert_eq!(names, ["tags", "new:here"]);
+    assert!(seen.iter().all(|line| line["db"] == 3 && line["expire_at_ms"].is_null()));
+    let some = dump.run("export --member *e? --max-elements 3 --min-elements 3");
+    assert_eq!(stdout(&some).lines().count(), 1, "{}", stdout(&some));
+    assert!(stdout(&some).contains("red") && !stdout(&some).contains("blue"));
+}
+
+#[test]
+fn a_change_that_makes_no_sense_is_2_and_writes_nothing() {
+    let dump = Dump::of(&two_keys());
+    for (arguments, says) in [
+        ("--rename-prefix two=one", "two keys would become \"one\" in db 0"),
+        ("--rename-prefix two", "no `=`"),
+        ("--rename *=**", "more stars"),
+        ("--db-map 0-1", "not two databases"),
+        ("--ttl-set soon", "neither milliseconds"),
+        ("--ttl-drop --ttl-set 5m", "cannot be used with"),
+        ("--ttl-as-of 2026-02-30", "neither milliseconds since 1970"),
+        ("--min-score nan", "not a score"),
+        ("--from-id x", "not the ID"),
+    ] {
+        let output = extract(&dump, arguments);
+        assert_eq!(code(&output), 2, "{arguments}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{arguments}: {}", stderr(&output));
+        assert_eq!(beside(&dump), ["dump.rdb"]);
+    }
+    let other = extract(&dump, "--rename-prefix two=one --to-db 4 --key two");
+    assert_eq!(code(&other), 0, "what is not extracted is in nobody's way: {}", stderr(&other));
+}
+
 /// The commands that the README tells people to try do what it says.
 #[test]
 fn the_readme_is_right() {
@@ -598,4 +669,82 @@ fn the_readme_shows_what_a_comparison_prints() {
     let shown = parts.next().unwrap().split("```text\n").nth(1).unwrap().split("```").next();
     let output = redkeep("digest old.rdb new.rdb --keys").current_dir(&folder).output().unwrap();
     assert_eq!((code(&output), stdout(&output)), (3, shown.unwrap()));
+}
+
+#[test]
+fn a_dump_becomes_commands_for_a_server() {
+    let dump = Dump::of(&two_keys());
+    let plain = dump.run("export --format resp");
+    assert_eq!((code(&plain), stderr(&plain)), (0, ""));
+    assert!(stdout(&plain).contains("*3\r\n$3\r\nSET\r\n$3\r\none\r\n$3\r\n1st\r\n"));
+    let one = dump.run("export --format resp --plain --for valkey-9.1 --replace --key two");
+    assert_eq!(
+        stdout(&one),
+        "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*2\r\n$3\r\nDEL\r\n$3\r\ntwo\r\n\
+         *3\r\n$3\r\nSET\r\n$3\r\ntwo\r\n$3\r\n2nd\r\n"
+    );
+    for (server, restores) in [("redis-7.0", true), ("redis-4.0", true), ("redis-2.4", false)] {
+        let output = dump.run(&format!("export --format resp --for {server}"));
+        let has = output.stdout.windows(7).any(|window| window == b"RESTORE");
+        assert_eq!((code(&output), has), (0, restores), "{server}");
+    }
+    for wrong in ["--plain", "--for redis-7.0", "--on-loss drop", "--format resp --facts"] {
+        assert_eq!(code(&dump.run(&format!("export {wrong}"))), 2, "{wrong}");
+    }
+    for wrong in ["--restore", "--batch 0", "--plain --restore --for redis-7.0"] {
+        assert_eq!(code(&dump.run(&format!("export --format resp {wrong}"))), 2, "{wrong}");
+    }
+}
+
+#[test]
+fn what_has_no_command_fails_or_is_left_out_as_told() {
+    let library = [vec![0xf5, 15], b"#!lua name=f\nx=".to_vec()].concat();
+    let cron = [b"\x40\x01c\x01x".to_vec(), vec![0; 18]].concat();
+    let dump = Dump::of(&dump(&[library, string("k", "v"), cron]));
+    let failed = dump.run("export --format resp --for redis-7.0");
+    assert_eq!(code(&failed), 3);
+    assert!(stderr(&failed).contains("scheduled scripts: 1"), "{}", stderr(&failed));
+    let file = dump.path.with_file_name("commands");
+    let run = |more: &str| {
+        let arguments =
+            format!("export --format resp --for redis-7.0 -o {} {more}", file.display());
+        dump.run(&arguments)
+    };
+    assert_eq!(code(&run("")), 3);
+    assert!(!file.exists());
+    let dropped = run("--on-loss drop");
+    assert_eq!(code(&dropped), 0);
+    let said = stderr(&dropped);
+    assert!(said.contains("scheduled scripts: 1; function libraries left out: 1"), "{said}");
+    assert!(std::fs::read(&file).unwrap().starts_with(b"*2\r\n$6\r\nSELECT"));
+    assert_eq!(code(&run("--on-loss drop")), 1, "it exists");
+    assert_eq!(code(&run("--on-loss drop --force --functions")), 0);
+    assert!(std::fs::read(&file).unwrap().starts_with(b"*3\r\n$8\r\nFUNCTION"));
+}
+
+#[test]
+fn what_is_made_up_is_sound_and_the_same_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let synth = |name: &str, arguments: &str| {
+        let path = folder.path().join(name);
+        let mut command = redkeep(&format!("synth {arguments}"));
+        (command.arg("-o").arg(&path).output().unwrap(), path)
+    };
+    let (done, first) = synth("first.rdb", "--keys 200 --seed 7 --for valkey-9.0");
+    assert_eq!(code(&done), 0);
+    assert!(stdout(&done).starts_with("200 keys written, "), "{}", stdout(&done));
+    let checked = redkeep("check --for valkey-9.0").arg(&first).output().unwrap();
+    assert_eq!(code(&checked), 0, "{}", stdout(&checked));
+    let (_, second) = synth("second.rdb", "--keys 200 --seed 7 --for valkey-9.0");
+    assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap());
+
+    let (refused, _) = synth("first.rdb", "--keys 1");
+    assert_eq!(code(&refused), 1, "it exists");
+    let (done, path) = synth("json.rdb", "--bytes 100000 --mix json --json");
+    let outcome: Value = serde_json::from_str(stdout(&done)).unwrap();
+    assert_eq!(outcome["bytes"], std::fs::metadata(path).unwrap().len());
+    for wrong in ["", "--keys 1 --bytes 1", "--keys 1 --mix salad", "--keys 1 --for redis-1.0"] {
+        let (refused, path) = synth("wrong.rdb", wrong);
+        assert_eq!((code(&refused), path.exists()), (2, false), "{wrong}");
+    }
 }

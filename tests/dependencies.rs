@@ -29,7 +29,8 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 10] = [
+const OPTIONAL: [(&str, &[&str]); 11] = [
+    ("arbitrary", &["synth"]),
     ("base64", &["json"]),
     ("blake3", &["digest"]),
     ("clap", &["cli"]),

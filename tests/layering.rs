@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 7] = [
     &["error", "limits", "time"],
     &["wire"],
     &["rdb", "aof"],
-    &["pipe", "select", "export", "keyspace", "digest"],
+    &["pipe", "select", "export", "keyspace", "digest", "synth"],
     &["live", "repo"],
     &["task"],
     &["cli", "bin", "guide"],

@@ -7,9 +7,10 @@
 mod dumps;
 
 use dumps::{counted, dump, key, len, text};
-use redkeep::Limits;
+use redkeep::aof::{self, CommandSpec, EndKind, write_command};
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice, check_stream};
 use redkeep::rdb::{Decoder, EventKind, Items, SliceReader, StrBuf, StreamReader};
+use redkeep::{Fault, Limits};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Read;
 use std::sync::Mutex;
@@ -22,7 +23,11 @@ struct Counting;
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
+/// How often memory was asked for.
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
 fn more(bytes: usize) {
+    CALLS.fetch_add(1, Relaxed);
     PEAK.fetch_max(NOW.fetch_add(bytes, Relaxed) + bytes, Relaxed);
 }
 
@@ -67,6 +72,62 @@ fn peak(work: impl FnOnce()) -> usize {
     PEAK.store(before, Relaxed);
     work();
     PEAK.load(Relaxed) - before
+}
+
+/// Members end to end, made while they are read.
+struct BigSet {
+    members: u64,
+    next: u64,
+    rest: Vec<u8>,
+}
+
+impl Read for BigSet {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        while self.rest.is_empty() && self.next <= self.members {
+            self.rest = match self.next {
+                n if n == self.members => vec![0xff],
+                n => text(format!("member {n:010}")),
+            };
+            self.next += 1;
+        }
+        let n = out.len().min(self.rest.len());
+        out[..n].copy_from_slice(&self.rest[..n]);
+        self.rest.drain(..n);
+        Ok(n)
+    }
+}
+
+#[test]
+fn a_value_of_any_size_becomes_plain_commands_in_a_few_mib() {
+    use redkeep::export::{CommandsOptions, export_commands};
+    let _alone = ALONE.lock().unwrap();
+    let members = 2_000_000;
+    let head = [b"REDIS0003".to_vec(), vec![2], text("set"), len(members)].concat();
+    let source = head.chain(BigSet { members, next: 0, rest: Vec::new() });
+    let options = CommandsOptions::plain("redis-7.0".parse().unwrap());
+    let used = peak(|| {
+        let outcome = export_commands(source, std::io::sink(), options).unwrap();
+        assert_eq!((outcome.written, outcome.commands), (1, 1 + members.div_ceil(64)));
+        assert!(outcome.bytes > 40 << 20);
+    });
+    assert!(used < 6 * MIB, "{used}");
+}
+
+#[test]
+fn a_giant_is_restored_at_the_cost_of_itself() {
+    use redkeep::export::{CommandsOptions, export_commands};
+    let _alone = ALONE.lock().unwrap();
+    let dump = dump("REDIS0003", &[key(0, "giant", &text(vec![b'x'; 64 * MIB]))]);
+    for options in [
+        CommandsOptions::restore("redis-7.0".parse().unwrap()),
+        CommandsOptions::plain("redis-7.0".parse().unwrap()),
+    ] {
+        let used = peak(|| {
+            export_commands(&dump[..], std::io::sink(), options.clone()).unwrap();
+        });
+        // A buffer that grows is there twice for a moment.
+        assert!(used < 200 * MIB, "{used}");
+    }
 }
 
 /// Everything that a reader of values does, by both readers; errors are fine.
@@ -311,4 +372,80 @@ fn a_giant_value_is_checked_in_a_window_and_a_budget() {
         assert_eq!(report.elements, expected.max(1), "{name}");
         assert!(bytes < 16 * MIB, "{name}: {bytes} bytes");
     }
+}
+
+/// Reads a log to its end, by all that can be asked of a command.
+fn read_log(source: impl Read, limits: &Limits) -> (u64, aof::End, Option<Fault>) {
+    let mut reader = aof::StreamReader::with_limits(source, limits);
+    let (mut keys, mut fault) = (0, None);
+    loop {
+        match reader.next() {
+            Ok(Some(record)) => {
+                let command = record.command().unwrap();
+                let spec = CommandSpec::of(&command).unwrap();
+                assert!(spec.arity().allows(command.args().count()));
+                keys += spec.keys(command).count() as u64;
+            }
+            Ok(None) => break,
+            Err(error) => fault = error.fault(),
+        }
+    }
+    (keys, *reader.end().unwrap(), fault)
+}
+
+#[test]
+fn a_log_that_claims_much_costs_little() {
+    let _alone = ALONE.lock().unwrap();
+    let many = b"*1000000000000\r\n$3\r\nDEL\r\n$1\r\na\r\n";
+    let big = b"*2\r\n$3\r\nDEL\r\n$18446744073709551615\r\nabc";
+    for log in [&many[..], big] {
+        let bytes = peak(|| {
+            let (_, end, fault) = read_log(log, &Limits::default());
+            assert_eq!((end.kind, fault), (EndKind::Torn, Some(Fault::EndsInside)));
+        });
+        assert!(bytes < 3 * MIB / 2, "{bytes} bytes");
+        let bytes = peak(|| assert!(aof::SliceReader::new(log).last().unwrap().is_err()));
+        assert!(bytes < 10_000, "{bytes} bytes");
+    }
+}
+
+#[test]
+fn a_log_streams_in_a_window_without_memory_for_each_command() {
+    let _alone = ALONE.lock().unwrap();
+    let mut record = Vec::new();
+    write_command(&["SET", "a key", "some value"], &mut record).unwrap();
+    write_command(&["hmset", "a key", "f", "v", "f", "v", "f", "v", "f", "v"], &mut record)
+        .unwrap();
+    write_command(&["XGROUP", "CREATE", "st", "g", "$"], &mut record).unwrap();
+    let times = 100_000;
+    let tail = Vec::new();
+    let source = Repeated { head: Vec::new(), record, times, tail, at: 0 };
+    let before = CALLS.load(Relaxed);
+    let bytes = peak(|| {
+        let (keys, end, _) = read_log(source, &Limits::default());
+        assert_eq!((keys, end.kind), (3 * times as u64, EndKind::Clean));
+    });
+    assert!(bytes < 3 * MIB / 2, "{bytes} bytes");
+    // The threads of other tests ask for some, too.
+    assert!(CALLS.load(Relaxed) - before < times / 100);
+}
+
+#[test]
+fn a_giant_command_is_held_whole_and_not_beyond_the_limit() {
+    let _alone = ALONE.lock().unwrap();
+    let source = || Repeated {
+        head: b"*2\r\n$3\r\nDEL\r\n$41943040\r\n".to_vec(),
+        record: vec![b'x'; 1 << 20],
+        times: 40,
+        tail: b"\r\n".to_vec(),
+        at: 0,
+    };
+    let bytes = peak(|| assert_eq!(read_log(source(), &Limits::default()).0, 1));
+    assert!(bytes < 130 * MIB, "{bytes} bytes");
+    let limits = Limits::default().held(8 << 20);
+    let bytes = peak(|| {
+        let (_, end, fault) = read_log(source(), &limits);
+        assert_eq!((end.kind, fault), (EndKind::Stopped, Some(Fault::Held)));
+    });
+    assert!(bytes < 30 * MIB, "{bytes} bytes");
 }

@@ -1,8 +1,13 @@
 //! Replays what the fuzz targets start from (`fuzz/seeds/<target>/`) and inputs that once broke a
 //! law (`tests/data/regressions/<target>/`).
 
+#![allow(clippy::unwrap_used)] // a panic is how a test fails
+
 #[path = "common/aof_laws.rs"]
 mod aof_laws;
+#[cfg(feature = "synth")]
+#[path = "common/kept.rs"]
+mod kept;
 #[path = "common/laws.rs"]
 mod laws;
 #[path = "common/writing_laws.rs"]
@@ -18,13 +23,28 @@ const TARGETS: &[(&str, Law)] = &[
     ("encodings", laws::encodings),
     ("lzf", laws::lzf),
     ("check", laws::check),
-    ("aof_resp", aof_laws::resp),
-    ("aof_manifest", aof_laws::manifest),
     ("convert", writing_laws::convert),
     ("payload", writing_laws::payload),
+    ("select", laws::select),
+    ("aof_resp", aof_laws::resp),
+    ("aof_manifest", aof_laws::manifest),
     #[cfg(feature = "json")]
     ("json", laws::json),
+    #[cfg(feature = "synth")]
+    ("rewrite", rewrite),
 ];
+
+/// As the target of this name takes its input.
+#[cfg(feature = "synth")]
+fn rewrite(input: &[u8]) {
+    use arbitrary::{Arbitrary, Unstructured};
+    use redkeep::rdb::{Content, ServerVersion};
+    let made = <(ServerVersion, Content)>::arbitrary_take_rest(Unstructured::new(input));
+    if let Ok((target, content)) = made {
+        content.validate().unwrap();
+        kept::rewrites(&content, target);
+    }
+}
 
 #[test]
 fn seeds_and_what_once_broke_a_law_break_none() {

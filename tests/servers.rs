@@ -1,7 +1,6 @@
 //! What real servers write is read as they answer for it, and what they refuse is never sound.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
-#[allow(dead_code)] // logs are for other tests
 #[path = "common/servers.rs"]
 mod servers;
 

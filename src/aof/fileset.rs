@@ -203,23 +203,27 @@ impl Content {
 impl Fileset {
     /// Looks at the `dir` of a server, at its folder of logs, at a manifest, or at a single file.
     ///
-    /// A folder counts as that of the logs where it has the manifest itself.
+    /// A folder counts as that of the logs where it has the manifest itself. A file called
+    /// `*.manifest` is one, whatever the configured name; any other file is a log of its own.
     ///
     /// # Errors
     /// `Io` where folder or files cannot be read. A manifest that servers refuse is no error here
     /// but a [`Trap`].
     pub fn find(path: &Path, options: &FilesetOptions) -> Result<Fileset> {
-        let set = Builder::new(options);
         if !path.is_dir() {
-            let head = head(path)?;
-            let file = path.file_name().map(|name| name.to_string_lossy().into_owned());
-            let name = file.unwrap_or_default();
-            let folder = path.parent().unwrap_or(Path::new(""));
-            return match name.ends_with(".manifest") && Content::of(&head) == Content::Log {
-                true => set.parts(folder, Some(path), None),
-                false => set.single(path, Layout::Single),
+            let content = Content::of(&head(path)?);
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            return match name.as_ref().and_then(|name| name.strip_suffix(".manifest")) {
+                Some(log) if content != Content::Rdb => {
+                    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                    let options = options.clone().file_name(log);
+                    let set = Builder::new(&options);
+                    set.parts(folder.unwrap_or(Path::new(".")), Some(path), None)
+                }
+                _ => Builder::new(options).single(path, Layout::Single),
             };
         }
+        let set = Builder::new(options);
         let manifest = format!("{}.manifest", options.file_name);
         let own = path.join(&manifest);
         if own.is_file() && !path.join(&options.folder_name).is_dir() {

@@ -29,9 +29,10 @@
 //! | `Corrupt` | go on as no record does: zeros, noise, a wrong length | refuses |
 //! | `Preamble` | the RDB in front is cut or damaged | refuses |
 //!
-//! [`End::valid_up_to`] is the last good boundary. Two things that servers do are worth knowing. A
+//! [`End::valid_up_to`] is the last good boundary. Three things that servers do are worth knowing. A
 //! length that is too big makes all that follows look torn, and is cut off with it: see
-//! [`End::goes_on_at`]. And when the first command behind an RDB is torn, Redis (seen with 6.2, 7.0
+//! [`End::goes_on_at`]. A file that is not the last is cut before the server refuses, so a second
+//! start goes well, without what was cut. And when the first command behind an RDB is torn, Redis (seen with 6.2, 7.0
 //! and 8.0) cuts the file to nothing, RDB and all, and has lost everything at the next start: see
 //! [`End::commands_up_to`].
 //!

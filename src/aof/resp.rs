@@ -445,6 +445,24 @@ mod tests {
     }
 
     #[test]
+    fn the_short_way_past_an_argument_is_the_long_one() {
+        let signs = b"0159:/ $\r\n";
+        let signs = || signs.iter().copied();
+        let heads =
+            signs().flat_map(|a| signs().flat_map(move |b| signs().map(move |c| [a, b, c])));
+        // Ends wherever one is looked for: at even places behind even lengths, and at odd ones.
+        for (tail, head) in heads.flat_map(|head| [(&b""[..], head), (b"x", head)]) {
+            for digits in 1..=3 {
+                let body = b"\r\n".repeat(600);
+                let raw = [b"$", &head[..digits], b"\r\n", tail, &body].concat();
+                let mut c = Cursor::new(&raw);
+                let long = argument(&mut c).ok().map(|_| c.rest());
+                assert_eq!(pass(&raw), long, "{}", head[..digits].escape_ascii());
+            }
+        }
+    }
+
+    #[test]
     fn a_short_read_says_what_lacks_of_the_argument_at_hand() {
         let raw = b"*2\r\n$3\r\nGET\r\n$10\r\n01234";
         let mut walk = Walk::start(raw).unwrap();

@@ -60,16 +60,14 @@ pub(crate) fn run(arguments: ConvertArguments) -> Exit {
     let convert = target.map(|target| loss.options(target, files.dry_run));
     let to = form.unwrap_or(from);
     if (from, to) == (Form::Dump, Form::Dump) {
-        let mut options = ExtractOptions::default();
-        options.convert = convert;
+        let options = ExtractOptions { convert, ..ExtractOptions::default() };
         return files.run("converting", &options, Some(loss));
     }
     if files.output.as_deref().is_some_and(|path| Output::would_replace(path, &source.0)) {
         complain("the output is the source itself: nothing was written");
         return Exit::Usage;
     }
-    let mut options = AofOptions::default();
-    options.convert = convert;
+    let options = AofOptions { convert, ..AofOptions::default() };
     let done = match from {
         Form::Dump => match source.open("converting", true) {
             Ok(Opened::File(file, _)) => arguments.write(From::Dump(file), to, &options),

@@ -1,11 +1,13 @@
 //! `redkeep extract`: a dump made of another. `redkeep convert` shares it.
 
+use crate::cli::change::ChangeArguments;
 use crate::cli::filter::FilterArguments;
 use crate::cli::human::several;
+use crate::cli::members::MemberArguments;
 use crate::cli::output::Output;
 use crate::cli::target::LossArguments;
 use crate::cli::{Exit, Opened, Source, complain, print};
-use crate::error::{Fault, Result};
+use crate::error::{ErrorKind, Fault, Result};
 use crate::rdb::ServerVersion;
 use crate::task::{ExtractOptions, ExtractOutcome, extract};
 use clap::Args;
@@ -28,6 +30,10 @@ pub(crate) struct ExtractArguments {
     loss: LossArguments,
     #[command(flatten)]
     filter: FilterArguments,
+    #[command(flatten)]
+    members: MemberArguments,
+    #[command(flatten)]
+    change: ChangeArguments,
 }
 
 /// From where to where, and what to print.
@@ -50,12 +56,20 @@ pub(crate) struct Files {
 }
 
 pub(crate) fn run(arguments: ExtractArguments) -> Exit {
-    let ExtractArguments { files, functions, target, loss, filter } = arguments;
+    let ExtractArguments { files, functions, target, loss, filter, members, change } = arguments;
     let filter = match filter.options() {
         Ok(filter) => filter,
         Err(exit) => return exit,
     };
-    let mut options = ExtractOptions::default().filter(filter).functions(functions);
+    let transform = match change.options() {
+        Ok(transform) => transform,
+        Err(exit) => return exit,
+    };
+    let mut options = ExtractOptions::default()
+        .filter(filter)
+        .members(members.options())
+        .transform(transform)
+        .functions(functions);
     options.convert = target.map(|target| loss.options(target, files.dry_run));
     files.run("extracting", &options, Some(&loss))
 }
@@ -97,9 +111,12 @@ impl Files {
                 Exit::Failed
             }
             Err(error) => {
+                let asked = error.kind() == ErrorKind::Usage;
+                let damaged = error.is_corrupt() || error.is_truncated();
                 source.complain(error);
-                complain("nothing was written: a damaged dump gives no sound part");
-                Exit::Findings
+                let why = if damaged { ": a damaged dump gives no sound part" } else { "" };
+                complain(format_args!("nothing was written{why}"));
+                if asked { Exit::Usage } else { Exit::Findings }
             }
         }
     }
@@ -127,21 +144,42 @@ impl Files {
         }
     }
 
+    /// The outcome for people, what did not happen left out.
     fn in_words(&self, outcome: &ExtractOutcome) -> String {
-        let ExtractOutcome { read, written, functions_dropped, converted, bytes, .. } = outcome;
+        let ExtractOutcome { read, written, members, transform, converted, bytes, .. } = outcome;
+        let keys = |n: u64| several(n, "key", "keys");
         let would = if self.dry_run { "would be " } else { "" };
-        let keys = several(*written, "key", "keys");
-        let mut text = format!("{keys} of {read} {would}written, {bytes} bytes\n");
-        if *functions_dropped > 0 {
-            let libraries = several(*functions_dropped, "function library", "function libraries");
-            text += &format!("{libraries} left out; --functions brings them along\n");
-        }
-        if let Some(counts) = converted {
-            let form = several(counts.converted, "key", "keys");
-            text += &format!("{form} {would}written in another form\n");
-            if !counts.losses.is_empty() {
-                text += &format!("{would}lost: {}\n", counts.losses);
+        let mut text = format!("{} of {read} {would}written, {bytes} bytes\n", keys(*written));
+        let mut say = |happened: u64, what: String| {
+            if happened > 0 {
+                text += &what;
+                text.push('\n');
             }
+        };
+        let parts = several(members.elements_removed, "element", "elements");
+        say(
+            members.elements_removed,
+            format!(
+                "{parts} left out of {}; {} emptied",
+                several(members.values_changed, "value", "values"),
+                keys(members.keys_emptied)
+            ),
+        );
+        say(transform.expired, format!("{} had expired: left out", keys(transform.expired)));
+        say(transform.renamed, format!("{} renamed", keys(transform.renamed)));
+        say(transform.moved, format!("{} moved to another database", keys(transform.moved)));
+        say(
+            transform.expiries_changed,
+            format!("{} with another expiry", keys(transform.expiries_changed)),
+        );
+        let dropped = outcome.functions_dropped;
+        let libraries = several(dropped, "function library", "function libraries");
+        say(dropped, format!("{libraries} left out; --functions brings them along"));
+        if let Some(counts) = converted {
+            let form = keys(counts.converted);
+            say(counts.converted, format!("{form} {would}written in another form"));
+            let lost = u64::from(!counts.losses.is_empty());
+            say(lost, format!("{would}lost: {}", counts.losses));
         }
         text
     }

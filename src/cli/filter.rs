@@ -47,6 +47,24 @@ pub(crate) struct FilterArguments {
     /// Keys whose values take at most so many bytes in the file
     #[arg(long, value_name = "BYTES")]
     max_size: Option<u64>,
+    /// Keys whose values have at least so many elements: members, fields, entries; a string is one
+    #[arg(long, value_name = "N")]
+    min_elements: Option<u64>,
+    /// Keys whose values have at most so many elements
+    #[arg(long, value_name = "N")]
+    max_elements: Option<u64>,
+    /// Keys that had not been used for at least so many seconds, where the dump says it
+    #[arg(long, value_name = "SECONDS")]
+    min_idle: Option<u64>,
+    /// Keys that had not been used for at most so many seconds, where the dump says it
+    #[arg(long, value_name = "SECONDS")]
+    max_idle: Option<u64>,
+    /// Keys whose access counter is at least this, 0 to 255, where the dump says it
+    #[arg(long, value_name = "N")]
+    min_freq: Option<u64>,
+    /// Keys whose access counter is at most this, 0 to 255, where the dump says it
+    #[arg(long, value_name = "N")]
+    max_freq: Option<u64>,
     /// Keys in this cluster slot; may be repeated
     #[arg(long, value_name = "SLOT")]
     slot: Vec<u64>,
@@ -109,10 +127,17 @@ impl FilterArguments {
             Some(Ttl::Expired) => filter.include(Condition::expiry([Expiry::ExpiredAt(now)])),
             Some(Ttl::Live) => filter.exclude(Condition::expiry([Expiry::ExpiredAt(now)])),
         };
-        if self.min_size.is_some() || self.max_size.is_some() {
-            let range = self.min_size.unwrap_or(0)..=self.max_size.unwrap_or(u64::MAX);
-            filter = filter.include(Condition::sizes([range]));
-        }
+        let between = |min: Option<u64>, max: Option<u64>| {
+            let asked = min.is_some() || max.is_some();
+            asked.then(|| [min.unwrap_or(0)..=max.unwrap_or(u64::MAX)])
+        };
+        let ranges = [
+            between(self.min_size, self.max_size).map(Condition::sizes),
+            between(self.min_elements, self.max_elements).map(Condition::elements),
+            between(self.min_idle, self.max_idle).map(Condition::idle_seconds),
+            between(self.min_freq, self.max_freq).map(Condition::frequencies),
+        ];
+        filter.include.extend(ranges.into_iter().flatten());
         if !self.slot.is_empty() {
             filter = filter.include(Condition::slots(self.slot.iter().map(|slot| *slot..=*slot)));
         }

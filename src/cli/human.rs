@@ -65,34 +65,6 @@ pub(crate) fn date(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
-/// The seconds since 1970 of a date and, or, without it, midnight, in UTC: what [`date`] prints, and
-/// as standards write it.
-pub(crate) fn moment(text: &str) -> Option<i64> {
-    let text = text.trim_end_matches(" UTC").trim_end_matches('Z');
-    let (day, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00"));
-    let numbers = |text: &str, mark: char| -> Option<[i64; 3]> {
-        let number = |part: &str| match part.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => part.parse().ok(),
-            false => None,
-        };
-        text.split(mark).map(number).collect::<Option<Vec<i64>>>()?.try_into().ok()
-    };
-    let [year, month, day] = numbers(day, '-')?;
-    let [hour, minute, second] = numbers(time, ':')?;
-    let fits = (1970..10_000).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && (hour, minute, second) < (24, 0, 0)
-        && minute < 60
-        && second < 60;
-    // The calendar of `date`, the other way.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    let seconds = ((days - 719_468) * 24 + hour) * 3600 + minute * 60 + second;
-    // A day that a month does not have is another day's date.
-    (fits && date(seconds).starts_with(text.split(['T', ' ']).next()?)).then_some(seconds)
-}
-
 /// How long ago something was, roughly.
 pub(crate) fn ago(seconds: i64, now: UnixMillis) -> String {
     let passed = (now.get() / 1000).saturating_sub(seconds);
@@ -108,19 +80,6 @@ pub(crate) fn ago(seconds: i64, now: UnixMillis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_moment_is_read_as_it_is_printed() {
-        assert_eq!(moment("2026-11-20T07:42:01Z"), Some(1_795_160_521));
-        assert_eq!(moment("1970-01-01"), Some(0));
-        for seconds in (0..9_000_000_000).step_by(86_399_993) {
-            assert_eq!(moment(&date(seconds)), Some(seconds));
-        }
-        let wrong = ["", "2026", "2026-02-29", "2026-13-01", "2026-1-1", "2026-01-01T24:00:00"];
-        for text in [&wrong[..], &["2026-01-01T1:2", "-5-01-01", "2026-01-01T00:60:00"]].concat() {
-            assert_eq!(moment(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {

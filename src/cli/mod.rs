@@ -3,7 +3,9 @@
 //! The only place that reads the clock, prints, or knows a terminal.
 
 mod aof;
+mod change;
 mod check;
+mod commands;
 mod convert;
 mod digest;
 mod export;
@@ -11,11 +13,14 @@ mod extract;
 mod filter;
 mod human;
 mod lines;
+mod members;
 mod output;
 mod progress;
 mod report;
 mod stdout;
+mod synth;
 mod target;
+mod when;
 
 use crate::error::Error;
 use crate::time::UnixMillis;
@@ -47,6 +52,7 @@ enum Command {
     Extract(extract::ExtractArguments),
     Convert(convert::ConvertArguments),
     Aof(aof::AofArguments),
+    Synth(synth::SynthArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -76,6 +82,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
         Ok(Arguments { command: Command::Convert(arguments) }) => convert::run(arguments),
         Ok(Arguments { command: Command::Aof(arguments) }) => aof::run(arguments),
+        Ok(Arguments { command: Command::Synth(arguments) }) => synth::run(&arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

@@ -1,8 +1,8 @@
-//! For which server: the options that `extract` and `convert` share.
+//! What to do about losses: the options that `extract`, `convert` and `export` share.
 
 use crate::cli::now;
-use crate::rdb::ServerVersion;
-use crate::rdb::convert::{ConvertOptions, OnLoss};
+use crate::rdb::convert::ConvertOptions;
+use crate::rdb::{OnLoss, ServerVersion};
 use clap::{Args, ValueEnum};
 
 /// What to do with what a server has no place for.
@@ -17,20 +17,30 @@ pub(crate) struct LossArguments {
     modules: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Policy {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Policy {
     /// Write nothing, and say what would be lost
+    #[default]
     Fail,
     /// Leave it out, and say so
     Drop,
 }
 
+impl From<Policy> for OnLoss {
+    fn from(policy: Policy) -> OnLoss {
+        match policy {
+            Policy::Fail => OnLoss::Fail,
+            Policy::Drop => OnLoss::Drop,
+        }
+    }
+}
+
 impl LossArguments {
     /// A conversion for this server; one that only tells what it would do loses whatever it must.
     pub(crate) fn options(&self, target: ServerVersion, only_told: bool) -> ConvertOptions {
-        let drop = only_told || self.on_loss == Policy::Drop;
+        let policy = if only_told { Policy::Drop } else { self.on_loss };
         ConvertOptions::new(target)
-            .on_loss(if drop { OnLoss::Drop } else { OnLoss::Fail })
+            .on_loss(policy.into())
             .target_modules(self.modules.clone())
             .expired_at(now())
     }

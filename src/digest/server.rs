@@ -693,16 +693,5 @@ fn hash_of_id(id: StreamId, text: &mut Vec<u8>) -> State {
 /// The text of an array's floating-point element: the one that was set (Redis 8.8).
 pub(super) fn array_float(value: f64, text: &mut Vec<u8>) {
     text.clear();
-    #[allow(clippy::cast_possible_truncation)] // saturates, and is compared
-    let n = value as i64;
-    #[allow(clippy::cast_precision_loss)]
-    let whole = n as f64 == value && n.unsigned_abs() <= 1 << 62;
-    if whole && (n != 0 || value.is_sign_positive()) {
-        text.extend_from_slice(Digits::new().format(n));
-    } else {
-        write_double_digest(value, text);
-    }
-    if !text.iter().any(|byte| matches!(byte, b'.' | b'e')) {
-        text.extend_from_slice(b".0");
-    }
+    crate::wire::number::write_array_float(value, text);
 }

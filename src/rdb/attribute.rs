@@ -124,6 +124,13 @@ pub struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
+    /// Sets [`expires`](Self::expires).
+    #[must_use]
+    pub fn expires(mut self, at: UnixMillis) -> Self {
+        self.expires = Some(at);
+        self
+    }
+
     #[inline(never)]
     pub(crate) fn read(raw: &'a [u8]) -> Attributes<'a> {
         let mut all = Attributes::default();

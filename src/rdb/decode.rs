@@ -345,7 +345,11 @@ fn scalar<'b, 'a: 'b>(text: Str<'a>, buf: &'b mut StrBuf, end: u64) -> Result<Sc
 
 /// A packed blob that ends at `end`, and where it lies.
 #[inline(always)]
-fn open<'b, 'a: 'b>(blob: Str<'a>, buf: &'b mut StrBuf, end: u64) -> Result<(&'b [u8], Origin)> {
+pub(crate) fn open<'b, 'a: 'b>(
+    blob: Str<'a>,
+    buf: &'b mut StrBuf,
+    end: u64,
+) -> Result<(&'b [u8], Origin)> {
     let origin = match blob {
         Str::Plain(bytes) => Origin::plain(end.saturating_sub(bytes.len() as u64)),
         Str::Lzf { packed, .. } => Origin::inflated(end.saturating_sub(packed.len() as u64)),

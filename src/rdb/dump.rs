@@ -106,14 +106,44 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub fn encode(value: Value<'_>, metadata: Option<&[u8]>, version: u16) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(value.len() + FOOTER + 1);
-        if let Some(metadata) = metadata {
-            bytes.push(byte::KEY_META);
-            bytes.extend_from_slice(metadata);
-        }
-        bytes.push(value.value_type().byte());
-        bytes.extend_from_slice(value.bytes());
-        seal(bytes, version)
+        Payload::encode_into(value, metadata, version, &mut bytes);
+        bytes
     }
+
+    /// Appends the payload to an empty buffer that is kept from one to the next.
+    pub(crate) fn encode_into(
+        value: Value<'_>,
+        metadata: Option<&[u8]>,
+        version: u16,
+        bytes: &mut Vec<u8>,
+    ) {
+        write_head(value, metadata, bytes);
+        bytes.extend_from_slice(value.bytes());
+        seal(bytes, version);
+    }
+
+    /// What stands in front of the value and behind it, for a value too big to be copied.
+    pub(crate) fn encode_around(
+        value: Value<'_>,
+        metadata: Option<&[u8]>,
+        version: u16,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let (mut head, mut crc) = (Vec::new(), Crc64::new());
+        write_head(value, metadata, &mut head);
+        let mut foot = version.to_le_bytes().to_vec();
+        [&head[..], value.bytes(), &foot].iter().for_each(|part| crc.update(part));
+        foot.extend_from_slice(&crc.value().to_le_bytes());
+        (head, foot)
+    }
+}
+
+/// Metadata and type.
+fn write_head(value: Value<'_>, metadata: Option<&[u8]>, bytes: &mut Vec<u8>) {
+    if let Some(metadata) = metadata {
+        bytes.push(byte::KEY_META);
+        bytes.extend_from_slice(metadata);
+    }
+    bytes.push(value.value_type().byte());
 }
 
 /// Reads what FUNCTION DUMP answered: the libraries in it.
@@ -152,7 +182,8 @@ pub fn encode_functions<'a>(sources: impl IntoIterator<Item = &'a [u8]>, version
         crate::rdb::len::write_length(source.len() as u64, &mut bytes);
         bytes.extend_from_slice(source);
     }
-    seal(bytes, version)
+    seal(&mut bytes, version);
+    bytes
 }
 
 /// Versions from 80 on are Valkey's.
@@ -175,12 +206,12 @@ fn unseal(bytes: &[u8]) -> Result<(&[u8], u16)> {
     Ok((body, u16::from_le_bytes(*version)))
 }
 
-fn seal(mut bytes: Vec<u8>, version: u16) -> Vec<u8> {
+/// Ends a payload; the buffer holds nothing else.
+fn seal(bytes: &mut Vec<u8>, version: u16) {
     bytes.extend_from_slice(&version.to_le_bytes());
     let mut crc = Crc64::new();
-    crc.update(&bytes);
+    crc.update(bytes);
     bytes.extend_from_slice(&crc.value().to_le_bytes());
-    bytes
 }
 
 #[cfg(test)]
@@ -194,12 +225,20 @@ mod tests {
         b"\x00\xc0\x0c\x50\x00\xf3\x00\x31\xc0\xc2\x56\xdb\x21",
     ];
 
+    fn sealed(body: &[u8]) -> Vec<u8> {
+        let mut bytes = body.to_vec();
+        seal(&mut bytes, 11);
+        bytes
+    }
+
     #[test]
     fn what_servers_dump_is_read_and_made_byte_for_byte() {
         for (bytes, version) in SEEN.into_iter().zip([6, 10, 80]) {
             let payload = Payload::parse(bytes).unwrap();
             assert_eq!(payload.version(), version);
             assert_eq!(Payload::encode(payload.value(), payload.metadata(), version), bytes);
+            let (head, foot) = Payload::encode_around(payload.value(), None, version);
+            assert_eq!([&head, payload.value().bytes(), &foot].concat(), bytes);
         }
     }
 
@@ -208,10 +247,9 @@ mod tests {
         for body in
             [&b"\x00\x05a"[..], b"\x00\x01ab", b"", b"\x00", b"\xfc\0\0\0\0\0\0\0\0\x00\x01a"]
         {
-            let bytes = seal(body.to_vec(), 11);
-            assert!(Payload::parse(&bytes).is_err(), "{body:x?}");
+            assert!(Payload::parse(&sealed(body)).is_err(), "{body:x?}");
         }
-        assert!(Payload::parse(&seal(b"\x00\x01a".to_vec(), 11)).is_ok());
+        assert!(Payload::parse(&sealed(b"\x00\x01a")).is_ok());
     }
 
     #[test]

@@ -340,3 +340,11 @@ pub struct StreamCounters {
     /// How many entries were ever added.
     pub entries_added: u64,
 }
+
+impl StreamCounters {
+    /// Counters of a stream that is made by hand.
+    #[must_use]
+    pub const fn new(first_id: StreamId, max_deleted_id: StreamId, entries_added: u64) -> Self {
+        StreamCounters { first_id, max_deleted_id, entries_added }
+    }
+}

@@ -61,6 +61,10 @@ losses! {
     /// An entry of a stream that a consumer gave back (before Redis 8.8, and Valkey): it is no longer
     /// pending.
     StreamNack "stream_nack" "negatively acknowledged entries",
+    /// A pending entry that the stream itself no longer holds (as commands): nobody can claim it.
+    StreamPending "stream_pending" "pending entries that were deleted",
+    /// A consumer without pending entries (as commands, before Redis 6.2).
+    StreamConsumer "stream_consumer" "idle consumers",
     /// Metadata that modules keep with a key (before Redis 8.6, and Valkey).
     KeyMetadata "key_metadata" "metadata of keys",
     /// How long or how often a key was used (before Redis 5.0).
@@ -85,6 +89,17 @@ impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
     }
+}
+
+/// What becomes of output from which something would be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnLoss {
+    /// It does not come out whole: the end is an error that names every loss.
+    #[default]
+    Fail,
+    /// It comes out without what has no equivalent.
+    Drop,
 }
 
 /// How much of one kind was lost.

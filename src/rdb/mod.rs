@@ -25,7 +25,8 @@
 //!    opaque window.
 //! 2. *Encoding.* [`Value::items`] gives the strings and packed blobs of a value; the iterators in
 //!    [`encoding`] walk the blobs.
-//! 3. *Logical.* [`Decoder::elements`] makes [`Element`]s of an item: what a client would see.
+//! 3. *Logical.* [`Decoder::elements`] makes [`Element`]s of an item: what a client would see. A
+//!    [`Content`] is all of a value, owned.
 //!
 //! Types are keyed by [`Lineage`]: byte 22 is one layout to Redis and another to Valkey 9. The
 //! version in the header is advice; types decide.
@@ -33,10 +34,12 @@
 mod attribute;
 mod build;
 pub mod check;
+mod content;
 pub mod convert;
 mod decode;
 mod dump;
 mod element;
+mod encode;
 pub mod encoding;
 mod entry;
 mod event;
@@ -47,6 +50,7 @@ mod opcode;
 mod parser;
 mod reader;
 mod record;
+mod retain;
 mod role;
 mod stream;
 mod string;
@@ -58,16 +62,24 @@ mod walk;
 mod writer;
 
 pub use attribute::Attributes;
+pub(crate) use build::StrWriter;
+pub use content::{
+    ArrayContent, ArrayValue, Content, HashField, ModuleContent, ModuleValue, StreamConsumer,
+    StreamContent, StreamEntry, StreamGroup, StreamIdempotence, StreamPending, StreamProducer,
+};
 pub use decode::{Decoder, Elements};
 pub use dump::{Payload, encode_functions, parse_functions};
 pub use element::{Element, ModuleField, Score, StreamCounters, StreamId, StreamInfo, Visit};
+pub use encode::{Encoded, Encoder};
 pub use entry::{Entry, OwnedEntry};
 pub use event::{
     Aux, Event, EventKind, Footer, Function, ModuleAux, OwnedEvent, Piece, Run, SlotImport,
 };
 pub use item::{ArrayItem, Item};
-pub use loss::{Loss, Losses, Lost};
+pub use loss::{Loss, Losses, Lost, OnLoss};
 pub use reader::{ChecksumMode, SliceReader};
+pub(crate) use record::{Held, Record};
+pub(crate) use retain::{Keep, Retain};
 pub use role::{Role, RoleMarker};
 pub use stream::StreamReader;
 pub use string::{Str, StrBuf, StrHead};

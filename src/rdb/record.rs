@@ -1,5 +1,6 @@
 //! Records made anew: events that no file holds, for whoever changes what flows past.
 
+use crate::error::{Error, Fault, Result};
 use crate::rdb::entry::Entry;
 use crate::rdb::event::{Event, Mark, Place, What};
 use crate::rdb::value_type::ValueType;
@@ -53,6 +54,63 @@ impl Record {
     fn key(&self, what: What, kind: ValueType, db: u64, original: &Entry<'_>) -> Event<'_> {
         let mark = Mark::key(what, kind, self.kind_at, self.value_at);
         Event { raw: &self.raw, mark, place: Place { db, ..original.place() } }
+    }
+}
+
+/// Capacity that is kept for the next value.
+const SPARE: usize = 16 << 20;
+
+/// A value that comes in runs, put together again: then it is an entry like any other.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    raw: Vec<u8>,
+    head: Option<(Mark, Place)>,
+}
+
+impl Held {
+    /// Whether a value was begun and not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.head.is_some()
+    }
+
+    /// Begins with an open entry.
+    pub(crate) fn begin(&mut self, open: &Event<'_>) {
+        self.raw.extend_from_slice(open.raw);
+        let mut mark = open.mark;
+        mark.what = What::Entry;
+        self.head = Some((mark, open.place));
+    }
+
+    /// Adds a run or a piece, unless it is then more than `limit` bytes.
+    pub(crate) fn push(&mut self, event: &Event<'_>, limit: u64) -> Result<()> {
+        let bytes = (self.raw.len() as u64).saturating_add(event.raw.len() as u64);
+        if bytes > limit {
+            let error = Error::from_fault(Fault::Held)
+                .with_detail("a value that has to be held whole to look at all of it");
+            return Err(match self.event().and_then(|whole| whole.entry()) {
+                Some(entry) => {
+                    error.or_at(entry.offset()).in_key(entry.db(), &entry.key_for_message())
+                }
+                None => error,
+            });
+        }
+        self.raw.extend_from_slice(event.raw);
+        Ok(())
+    }
+
+    /// The entry, once it has ended.
+    pub(crate) fn event(&self) -> Option<Event<'_>> {
+        let (mark, place) = self.head?;
+        Some(Event { raw: &self.raw, mark, place })
+    }
+
+    /// Makes room for the next.
+    pub(crate) fn clear(&mut self) {
+        self.head = None;
+        self.raw.clear();
+        if self.raw.capacity() > SPARE {
+            self.raw = Vec::new();
+        }
     }
 }
 

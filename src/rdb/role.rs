@@ -100,10 +100,11 @@ impl RoleMarker {
     ) -> Result<()> {
         match event.kind() {
             EventKind::Header(header) => self.done |= header.version < 7,
-            EventKind::Aux(_) => match field(event) {
-                Some((name, _)) => return self.write(name, event, emit),
-                None => {}
-            },
+            EventKind::Aux(_) => {
+                if let Some((name, _)) = field(event) {
+                    return self.write(name, event, emit);
+                }
+            }
             _ if !self.done => self.write(BASE, event, emit)?,
             _ => {}
         }

@@ -151,8 +151,8 @@ impl fmt::Display for ServerVersion {
 }
 
 impl ServerVersion {
-    /// The newest one that is known here.
-    pub(crate) const NEWEST: ServerVersion = ServerVersion { valkey: false, major: 8, minor: 10 };
+    /// The newest Redis that is known here.
+    pub const NEWEST_REDIS: ServerVersion = ServerVersion { valkey: false, major: 8, minor: 10 };
 
     /// Whether it is a Valkey.
     #[must_use]
@@ -185,6 +185,20 @@ impl ServerVersion {
             (8, 8 | 9) => 14,
             _ => 15,
         }
+    }
+
+    /// How the files begin that it writes.
+    ///
+    /// ```
+    /// use redkeep::rdb::ServerVersion;
+    /// let server: ServerVersion = "valkey-9.1".parse().unwrap();
+    /// assert_eq!(server.header().to_string(), "VALKEY080");
+    /// ```
+    #[must_use]
+    pub fn header(self) -> Header {
+        let version = self.rdb_version();
+        let lineage = if version >= 80 { Lineage::Valkey } else { Lineage::Redis };
+        Header { lineage, version }
     }
 
     /// Whether it accepts a file that begins so, with default settings.

@@ -5,9 +5,14 @@
 //! read to its end, or whose checksum does not fit, cannot become a file whose checksum does.
 
 use crate::error::{Error, Fault, Result};
+use crate::rdb::attribute::Attributes;
+use crate::rdb::build::StrWriter;
+use crate::rdb::encode::{Encoded, write_attributes};
 use crate::rdb::entry::Entry;
 use crate::rdb::event::{Event, EventKind, Footer};
+use crate::rdb::loss::Losses;
 use crate::rdb::opcode::byte;
+use crate::rdb::value_type::ValueType;
 use crate::rdb::version::Header;
 use crate::wire::crc64::Crc64;
 use std::io::Write;
@@ -45,6 +50,29 @@ enum Source {
 ///     writer.event(&event?)?;
 /// }
 /// assert_eq!(writer.finish()?, dump);
+/// # Ok::<(), redkeep::Error>(())
+/// ```
+///
+/// A dump of values of one's own takes an [`Encoder`](crate::rdb::Encoder) and
+/// [`content`](Writer::content):
+///
+/// ```
+/// use redkeep::UnixMillis;
+/// use redkeep::rdb::{Attributes, Content, Encoder, ServerVersion, Writer};
+/// use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
+/// let server: ServerVersion = "redis-7.2".parse().unwrap();
+/// let mut encoder = Encoder::new(server);
+/// let mut writer = Writer::new(Vec::new());
+/// writer.header(server.header())?;
+/// let users = encoder.encode(&Content::set(["ada", "grace"]))?;
+/// writer.content(0, b"users", &Attributes::default(), &users)?;
+/// let until = Attributes::default().expires(UnixMillis::new(4_102_444_800_000));
+/// let token = encoder.encode(&Content::string("abc"))?;
+/// let losses = writer.content(0, b"token", &until, &token)?;
+/// assert!(losses.is_empty());
+/// let dump = writer.finish()?;
+/// let report = check_slice(&dump, &CheckOptions::default().target(server));
+/// assert_eq!((report.verdict, report.keys), (Verdict::Sound, 2));
 /// # Ok::<(), redkeep::Error>(())
 /// ```
 pub struct Writer<W> {
@@ -233,6 +261,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// `Usage` before the header, `Io` where the target fails.
+    #[inline]
     pub fn select_db(&mut self, db: u64) -> Result<()> {
         self.between_values()?;
         if self.db == Some(db) {
@@ -271,6 +300,39 @@ impl<W: Write> Writer<W> {
         self.raw(&[entry.value_type().byte()])?;
         self.raw(entry.raw_key())?;
         self.raw(entry.value().bytes())
+    }
+
+    /// Writes a key with a content, after selecting its database.
+    ///
+    /// What the server that it was encoded for has no place for is left out: the answer is all of
+    /// that, the content's own [losses](Encoded::losses) and those of the attributes. KeyDB's stamp
+    /// is not written, since it belongs to the value that the key had.
+    ///
+    /// # Errors
+    /// `Usage` before the header, and for a layout that has no place in a file that begins so;
+    /// `Unsupported` for an expiry that Redis 2.4 cannot keep; `Io` where the target fails.
+    pub fn content(
+        &mut self,
+        db: u64,
+        key: &[u8],
+        attributes: &Attributes<'_>,
+        encoded: &Encoded<'_>,
+    ) -> Result<Losses> {
+        let kind = encoded.value_type();
+        let meant = |header: Header| ValueType::from_byte(header.lineage, kind.byte());
+        if self.header.and_then(meant) != Some(kind) {
+            let target = encoded.target();
+            return Err(Error::usage(format!("{kind} for {target} in a file of another header")));
+        }
+        let mut head = Vec::new();
+        let mut losses = write_attributes(attributes, encoded.target(), &mut head)?;
+        losses.merge(&encoded.losses);
+        head.push(kind.byte());
+        StrWriter::new(false).write_bytes(key, &mut head);
+        self.select_db(db)?;
+        self.raw(&head)?;
+        self.raw(encoded.value().bytes())?;
+        Ok(losses)
     }
 
     /// Ends the file: the end opcode, and the checksum where the header's version has one.
@@ -401,6 +463,27 @@ mod tests {
         let body = unkept.len() - 8;
         unkept[body..].fill(0);
         assert_eq!(copy(&unkept, ChecksumMode::Verify).unwrap(), unkept);
+    }
+
+    #[test]
+    fn a_content_stands_only_where_its_layout_is_known() {
+        use crate::rdb::{Content, Encoder, HashField};
+        let field = HashField::new("f", "v").expires(crate::UnixMillis::new(1));
+        let content = Content::Hash(vec![field]);
+        for (server, header, fits) in [
+            ("valkey-9.0", b"VALKEY080", true),
+            ("valkey-9.0", b"REDIS0011", false),
+            ("redis-7.4", b"REDIS0012", true),
+            ("redis-7.4", b"VALKEY080", false),
+        ] {
+            let mut encoder = Encoder::new(server.parse().unwrap());
+            let encoded = encoder.encode(&content).unwrap();
+            let mut writer = Writer::new(Vec::new());
+            let none = Attributes::default();
+            assert!(writer.content(0, b"k", &none, &encoded).is_err(), "before the header");
+            writer.header(Header::parse(header).unwrap()).unwrap();
+            assert_eq!(writer.content(0, b"k", &none, &encoded).is_ok(), fits, "{server}");
+        }
     }
 
     #[test]

@@ -62,15 +62,15 @@ enum Shape {
 
 /// What stands between two `*`: of a fixed length, which is why the leftmost place of each segment
 /// is always a right one, and nothing has to be tried twice.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Segment {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Segment {
     Literal(Box<[u8]>),
     Steps(Box<[Step]>),
 }
 
 /// What one byte has to be.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Step {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
     Byte(u8),
     Any,
     Set(Box<Set>),
@@ -96,8 +96,8 @@ impl Step {
 }
 
 /// A set of bytes, one bit each.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-struct Set([u64; 4]);
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Set([u64; 4]);
 
 impl Set {
     #[inline(always)]
@@ -179,7 +179,7 @@ impl Segment {
     }
 
     #[inline(always)]
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Segment::Literal(literal) => literal.len(),
             Segment::Steps(steps) => steps.len(),
@@ -188,7 +188,7 @@ impl Segment {
 
     /// Whether it is all of these bytes.
     #[inline(always)]
-    fn is(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
         match self {
             // No memcmp of nothing: an empty box points nowhere, and glibc's AVX-512 memcmp needs
             // 200 ns to find that it need not look there.
@@ -203,7 +203,7 @@ impl Segment {
 
     /// What follows the first place where it is.
     #[inline(always)]
-    fn find<'k>(&self, bytes: &'k [u8]) -> Option<&'k [u8]> {
+    pub(crate) fn find<'k>(&self, bytes: &'k [u8]) -> Option<&'k [u8]> {
         match self {
             Segment::Literal(literal) => {
                 let (first, others) = literal.split_first()?;
@@ -230,35 +230,40 @@ impl Segment {
     }
 }
 
+/// What stands between the `*`s of a pattern, always one more than those; `None` where some byte has
+/// to be in a set that holds none.
+pub(crate) fn segments(pattern: &[u8]) -> Option<Vec<Segment>> {
+    let (mut rest, mut steps, mut segments) = (pattern, Vec::new(), Vec::new());
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        steps.push(match byte {
+            b'*' => {
+                segments.push(Segment::new(std::mem::take(&mut steps)));
+                continue;
+            }
+            b'?' => Step::Any,
+            b'[' => read_set(&mut rest).into_step()?,
+            b'\\' => match rest.split_first() {
+                Some((&escaped, tail)) => {
+                    rest = tail;
+                    Step::Byte(escaped)
+                }
+                None => Step::Byte(b'\\'),
+            },
+            byte => Step::Byte(byte),
+        });
+    }
+    segments.push(Segment::new(steps));
+    Some(segments)
+}
+
 impl Shape {
     fn of(pattern: &[u8]) -> Shape {
         if pattern == b"*" {
             return Shape::All;
         }
-        let (mut rest, mut steps, mut segments) = (pattern, Vec::new(), Vec::new());
-        while let Some((&byte, tail)) = rest.split_first() {
-            rest = tail;
-            steps.push(match byte {
-                b'*' => {
-                    segments.push(Segment::new(std::mem::take(&mut steps)));
-                    continue;
-                }
-                b'?' => Step::Any,
-                b'[' => match read_set(&mut rest).into_step() {
-                    Some(step) => step,
-                    None => return Shape::Never,
-                },
-                b'\\' => match rest.split_first() {
-                    Some((&escaped, tail)) => {
-                        rest = tail;
-                        Step::Byte(escaped)
-                    }
-                    None => Step::Byte(b'\\'),
-                },
-                byte => Step::Byte(byte),
-            });
-        }
-        let last = Segment::new(steps);
+        let Some(mut segments) = segments(pattern) else { return Shape::Never };
+        let Some(last) = segments.pop() else { return Shape::Never };
         let mut segments = segments.into_iter();
         let Some(first) = segments.next() else { return Shape::Exact(last) };
         // Between two neighbouring `*` there is nothing to find.

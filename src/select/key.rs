@@ -100,6 +100,17 @@ impl KeyRegex {
         self.0.is_match(key)
     }
 
+    /// The key with the first match replaced, `$1` and `${name}` in the replacement standing for
+    /// groups; `None` where there is no match.
+    pub(crate) fn replaced(&self, key: &[u8], with: &[u8]) -> Option<Vec<u8>> {
+        let groups = self.0.captures(key)?;
+        let found = groups.get(0)?;
+        let mut new = key.get(..found.start())?.to_vec();
+        groups.expand(with, &mut new);
+        new.extend_from_slice(key.get(found.end()..)?);
+        Some(new)
+    }
+
     /// The expression as it was given.
     #[must_use]
     pub fn expression(&self) -> &str {
@@ -159,6 +170,7 @@ impl KeySet {
         set
     }
 
+    #[inline(always)]
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         self.all
             || !self.exact.is_empty() && self.exact.contains(key)

@@ -9,10 +9,12 @@
 //! - [`Glob`] matches a key as `KEYS` and `SCAN ... MATCH` do, to the byte: ranges of signed bytes,
 //!   `[^`, an unclosed `[`, and no end of other corners, compared with live servers.
 //! - [`slot`](slot()) and [`hash_tag`] say where a cluster keeps a key.
-//! - A [`RecordFilter`] says which records of a log are meant.
 //! - A [`Filter`] is a set of [`Condition`]s that must hold and of such that must not. It answers
 //!   with a [`Decision`] that names what rejected the key, and [`Rejections`] adds those up: what a
 //!   filter leaves out is counted, not dropped in silence.
+//! - A [`RecordFilter`] says which records of a log are meant.
+//! - A [`MemberFilter`] leaves out parts of values: fields, members, elements, stream entries.
+//! - A [`Transform`] gives keys other names, databases and expiries on their way.
 //!
 //! The sessions of database 0 that are still alive at a given time, without the temporary ones:
 //!
@@ -51,9 +53,11 @@ mod decision;
 mod filter;
 mod glob;
 mod key;
+mod members;
 mod record;
 mod sieve;
 mod slot;
+mod transform;
 
 pub use condition::{Condition, Expiry};
 pub use decision::{Criterion, Decision, Rejections};
@@ -62,6 +66,8 @@ pub use glob::Glob;
 pub use key::KeyPattern;
 #[cfg(feature = "regex")]
 pub use key::{BadRegex, KeyRegex};
+pub use members::{MemberCondition, MemberCounts, MemberFilter, MemberOptions};
 pub use record::{RecordDecision, RecordFilter, RecordFilterOptions};
 pub use sieve::Sieve;
 pub use slot::{SLOTS, hash_tag, slot};
+pub use transform::{ExpiryChange, Rename, Transform, TransformCounts, TransformOptions};

@@ -2,10 +2,13 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
-use crate::pipe::{EntrySink, Staged};
+use crate::pipe::{EntrySink, Stage, Staged};
 use crate::rdb::convert::{ConvertCounts, ConvertOptions, Converter};
 use crate::rdb::{Event, EventKind, SALVAGED, Str, StreamReader, Writer};
-use crate::select::{Filter, FilterOptions, Rejections, Sieve};
+use crate::select::{
+    Filter, FilterOptions, MemberCounts, MemberFilter, MemberOptions, Rejections, Sieve, Transform,
+    TransformCounts, TransformOptions,
+};
 use std::io::{Read, Write};
 
 /// What goes into the new dump.
@@ -20,13 +23,20 @@ use std::io::{Read, Write};
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ExtractOptions {
-    /// Which keys. Default: all, and then the copy is the same file byte for byte.
+    /// Which keys. Default: all; if nothing is changed either, the copy is the same file byte for
+    /// byte.
     pub filter: FilterOptions,
-    /// Whether function libraries come along. Default: no, for a part of the keys.
+    /// Which parts of their values. Default: all.
+    pub members: MemberOptions,
+    /// What is changed about them: names, databases, expiries. Default: nothing.
+    pub transform: TransformOptions,
+    /// Whether function libraries come along with a part of the keys. Default: no; with all keys they
+    /// always do.
     pub functions: bool,
-    /// Another server that has to load it. Default: none, and values stay as they are.
+    /// Another server that has to load the new dump. Default: none, and values stay as they are.
     pub convert: Option<ConvertOptions>,
-    /// Ceilings on memory while reading.
+    /// Ceilings on memory; those of [`members`](Self::members) and [`transform`](Self::transform) are
+    /// not looked at.
     pub limits: Limits,
 }
 
@@ -35,6 +45,20 @@ impl ExtractOptions {
     #[must_use]
     pub fn filter(mut self, filter: FilterOptions) -> Self {
         self.filter = filter;
+        self
+    }
+
+    /// Sets [`members`](Self::members).
+    #[must_use]
+    pub fn members(mut self, members: MemberOptions) -> Self {
+        self.members = members;
+        self
+    }
+
+    /// Sets [`transform`](Self::transform).
+    #[must_use]
+    pub fn transform(mut self, transform: TransformOptions) -> Self {
+        self.transform = transform;
         self
     }
 
@@ -60,8 +84,8 @@ impl ExtractOptions {
     }
 }
 
-/// What became of everything in the source. It balances: keys read are those written, those rejected
-/// and those lost in conversion.
+/// What became of everything in the source. It balances: keys read are those written, those rejected,
+/// those emptied, those expired, and those that the conversion dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -72,13 +96,17 @@ pub struct ExtractOutcome {
     pub written: u64,
     /// Keys left out, by what rejected them.
     pub keys: Rejections,
+    /// What was left out of values.
+    pub members: MemberCounts,
+    /// What was changed about keys.
+    pub transform: TransformCounts,
+    /// What the conversion did, where there was one.
+    pub converted: Option<ConvertCounts>,
     /// Function libraries left out.
     pub functions_dropped: u64,
     /// Other records left out: replication state, size and slot hints, slot imports. They tell of a
     /// whole server, not of some of its keys.
     pub records_dropped: u64,
-    /// What the conversion did, where there was one.
-    pub converted: Option<ConvertCounts>,
     /// Bytes of the new dump.
     pub bytes: u64,
 }
@@ -86,22 +114,27 @@ pub struct ExtractOutcome {
 /// Copies the keys that a filter keeps into a dump of their own, in one pass and bounded memory.
 ///
 /// Values are copied as they stand and never decoded, so the new dump loads where the old one did.
-/// Without a filter the copy is the same file, byte for byte.
+/// Without a filter the copy is the same file, byte for byte. Parts of values can be left out (see
+/// [`MemberFilter`]), and then names, databases and expiries changed (see [`Transform`]); what these
+/// do not touch is copied as it stands.
 ///
 /// # Errors
 /// As [`StreamReader`]: a source that is damaged or whose checksum does not fit gives no dump, and
 /// what was written to `target` until then has no end and must be thrown away. `Io` where the
-/// source or the target fails.
+/// source or the target fails, `Usage` where two keys would come to one name, `Limit` where a value
+/// that has to be held is too big.
 ///
 /// ```
 /// use redkeep::rdb::check::{check_slice, CheckOptions};
-/// use redkeep::select::{Condition, FilterOptions, KeyPattern};
+/// use redkeep::select::{Condition, FilterOptions, KeyPattern, Rename, TransformOptions};
 /// use redkeep::task::{extract, ExtractOptions};
 /// # let dump: &[u8] = b"REDIS0003\xfe\x00\x00\x06user:1\x01a\x00\x06cart:1\x01b\xff";
 /// let users = FilterOptions::default().include(Condition::keys([KeyPattern::glob("user:*")]));
+/// let renamed = TransformOptions::default().rename(Rename::prefix("user:", "old:"));
 /// let mut part = Vec::new();
-/// let outcome = extract(dump, &mut part, &ExtractOptions::default().filter(users))?;
-/// assert_eq!((outcome.read, outcome.written), (2, 1));
+/// let options = ExtractOptions::default().filter(users).transform(renamed);
+/// let outcome = extract(dump, &mut part, &options)?;
+/// assert_eq!((outcome.read, outcome.written, outcome.transform.renamed), (2, 1, 1));
 /// assert_eq!(check_slice(&part, &CheckOptions::default()).keys, 1);
 /// # Ok::<(), redkeep::Error>(())
 /// ```
@@ -110,48 +143,87 @@ pub fn extract(
     target: impl Write,
     options: &ExtractOptions,
 ) -> Result<ExtractOutcome> {
-    let mut reader = StreamReader::with_limits(source, &options.limits);
-    let sieve = Sieve::new(Filter::new(options.filter.clone()));
-    let mut sieve = sieve.inflated_limit(options.limits.inflated);
-    let stage = options.convert.clone().map(Converter::new);
-    let mut pipe = Staged { stage, to: Writer::new(target) };
-    let mut outcome = ExtractOutcome::default();
-    while let Some(event) = reader.next()? {
-        let kept = sieve.keeps(&event)?;
-        let is_key = event.begins_key();
-        outcome.read += u64::from(is_key);
-        if kept && (is_key || sieve.keeps_all() || outcome.carries(&event, options.functions)) {
-            pipe.event(&event)?;
+    let limits = options.limits;
+    let mut reader = StreamReader::with_limits(source, &limits);
+    let mut sieve = Sieve::new(Filter::new(options.filter.clone())).limits(limits);
+    let mut members = MemberFilter::new(options.members.clone().limits(limits));
+    let mut transform = Transform::new(options.transform.clone().inflated(limits.inflated));
+    let changes = !options.members.is_empty() || !options.transform.is_empty();
+    let whole = sieve.keeps_all() && !changes;
+    let functions = options.functions || sieve.keeps_all();
+    let mut carry = Carry { whole, functions, functions_dropped: 0, records_dropped: 0 };
+    let mut target = Target { writer: Writer::new(target), whole, keys: 0 };
+    let mut converter = options.convert.clone().map(Converter::new);
+    let converted = Staged { stage: &mut converter, to: &mut target };
+    let read = match changes {
+        false => {
+            let to = Staged { stage: &mut carry, to: converted };
+            count_through(&mut reader, Staged { stage: &mut sieve, to })?
         }
+        true => {
+            let to = Staged { stage: &mut transform, to: converted };
+            let to = Staged { stage: &mut members, to };
+            let to = Staged { stage: &mut carry, to };
+            count_through(&mut reader, Staged { stage: &mut sieve, to })?
+        }
+    };
+    let bytes = target.writer.ended_len();
+    target.writer.finish()?;
+    let outcome = ExtractOutcome {
+        read,
+        written: target.keys,
+        keys: sieve.counts().clone(),
+        members: members.counts().clone(),
+        transform: transform.counts().clone(),
+        converted: converter.map(|converter| converter.counts().clone()),
+        functions_dropped: carry.functions_dropped,
+        records_dropped: carry.records_dropped + transform.counts().records_dropped,
+        bytes,
+    };
+    let left_out = outcome.keys.rejected()
+        + outcome.members.keys_emptied
+        + outcome.transform.expired
+        + outcome.converted.as_ref().map_or(0, ConvertCounts::dropped);
+    if outcome.read != outcome.written + left_out {
+        return Err(Error::from_fault(Fault::Internal).with_detail("the account does not balance"));
     }
-    let Staged { stage, to: writer } = pipe;
-    outcome.bytes = writer.ended_len();
-    writer.finish()?;
-    outcome.keys = sieve.counts().clone();
-    outcome.converted = stage.map(|converter| converter.counts().clone());
-    outcome.settle()
+    Ok(outcome)
 }
 
-impl ExtractOutcome {
-    /// Counts what was written, and proves that nothing is missing.
-    fn settle(mut self) -> Result<ExtractOutcome> {
-        let (written, dropped) = match &self.converted {
-            Some(counts) => (counts.copied + counts.converted, counts.dropped()),
-            None => (self.keys.kept, 0),
-        };
-        self.written = written;
-        if self.read != written + dropped + self.keys.rejected() {
-            return Err(
-                Error::from_fault(Fault::Internal).with_detail("the account does not balance")
-            );
-        }
-        Ok(self)
+/// Brings everything to the sink; how many keys there were.
+fn count_through(reader: &mut StreamReader<impl Read>, mut sink: impl EntrySink) -> Result<u64> {
+    let mut keys = 0;
+    while let Some(event) = reader.next()? {
+        keys += u64::from(event.begins_key());
+        sink.event(&event)?;
     }
+    Ok(keys)
+}
 
+/// Which records that are no keys come along.
+struct Carry {
+    whole: bool,
+    functions: bool,
+    functions_dropped: u64,
+    records_dropped: u64,
+}
+
+impl Stage for Carry {
+    #[inline(always)]
+    fn event<S: EntrySink>(&mut self, event: &Event<'_>, to: &mut S) -> Result<()> {
+        if self.whole || event.entry().is_some() || self.carries(*event) {
+            return to.event(event);
+        }
+        Ok(())
+    }
+}
+
+impl Carry {
     /// Whether a record that is no key comes along with a part of the keys; counts where not.
-    fn carries(&mut self, event: &Event<'_>, functions: bool) -> bool {
+    #[inline(never)]
+    fn carries(&mut self, event: Event<'_>) -> bool {
         match event.kind() {
-            EventKind::Function(_) if !functions => {
+            EventKind::Function(_) if !self.functions => {
                 self.functions_dropped += 1;
                 false
             }
@@ -174,6 +246,38 @@ impl ExtractOutcome {
     }
 }
 
+/// The new dump, at the end of the row.
+struct Target<W> {
+    writer: Writer<W>,
+    whole: bool,
+    keys: u64,
+}
+
+impl<W: Write> EntrySink for Target<W> {
+    #[inline(always)]
+    fn event(&mut self, event: &Event<'_>) -> Result<()> {
+        self.keys += u64::from(event.begins_key());
+        if self.whole {
+            return self.writer.event(event);
+        }
+        match event.entry() {
+            Some(entry) => self.writer.select_db(entry.db())?,
+            None => self.select_rare(*event)?,
+        }
+        self.writer.event(event)
+    }
+}
+
+impl<W: Write> Target<W> {
+    #[inline(never)]
+    fn select_rare(&mut self, event: Event<'_>) -> Result<()> {
+        match event.kind() {
+            EventKind::Open(entry) => self.writer.select_db(entry.db()),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// AUX fields that are as true of some keys as of all; the others tell of a whole server, as where
 /// its replication stood, which must not be believed of a part.
 fn stays_true(name: &[u8]) -> bool {
@@ -187,7 +291,8 @@ mod tests {
     use super::*;
     use crate::rdb::SliceReader;
     use crate::rdb::check::{CheckOptions, Verdict, check_slice};
-    use crate::select::{Condition, KeyPattern};
+    use crate::select::{Condition, ExpiryChange, KeyPattern, MemberCondition, Rename};
+    use crate::time::UnixMillis;
 
     fn only(pattern: &str) -> ExtractOptions {
         let keys = Condition::keys([KeyPattern::glob(pattern)]);
@@ -258,6 +363,43 @@ mod tests {
         let (outcome, part) = extracted(&only("a").functions(true));
         assert_eq!(outcome.functions_dropped, 0);
         assert!(part.windows(12).any(|window| window == b"#!lua name=f"));
+    }
+
+    #[test]
+    fn what_is_changed_is_accounted_for_and_functions_come_along_with_all_keys() {
+        for window in [64, 1 << 20] {
+            let transform = TransformOptions::default()
+                .rename(Rename::prefix("", "x:"))
+                .move_db(5, 0)
+                .drop_expired(UnixMillis::new(i64::MAX))
+                .expiry(ExpiryChange::Set(UnixMillis::new(9)));
+            let options = ExtractOptions::default()
+                .transform(transform)
+                .limits(Limits::default().window(window));
+            let (outcome, part) = extracted(&options);
+            assert_eq!((outcome.read, outcome.written, outcome.transform.expired), (3, 2, 1));
+            assert_eq!((outcome.transform.renamed, outcome.transform.moved), (2, 1));
+            assert_eq!((outcome.functions_dropped, outcome.records_dropped), (0, 2));
+            let keys: Vec<_> = SliceReader::new(&part)
+                .filter_map(|event| event.unwrap().entry())
+                .map(|entry| (entry.db(), entry.key(), entry.expires().map(UnixMillis::get)))
+                .collect();
+            let key = |name: &'static [u8]| (0, Str::Plain(name), Some(9));
+            assert_eq!(keys, [key(b"x:big"), key(b"x:b")]);
+        }
+    }
+
+    #[test]
+    fn parts_of_values_are_left_out_of_those_keys_that_are_kept() {
+        let dump =
+            b"REDIS0003\xfe\x00\x02\x01a\x02\x01x\x01y\x02\x01b\x01\x01x\x02\x01c\x01\x01x\xff";
+        let members = MemberCondition::members([KeyPattern::exact("x")]);
+        let options = only("[ab]").members(MemberOptions::default().exclude(members));
+        let mut part = Vec::new();
+        let outcome = extract(&dump[..], &mut part, &options).unwrap();
+        assert_eq!(part, b"REDIS0003\xfe\x00\x02\x01a\x01\x01y\xff");
+        assert_eq!((outcome.read, outcome.written, outcome.keys.rejected()), (3, 1, 1));
+        assert_eq!((outcome.members.elements_removed, outcome.members.keys_emptied), (2, 1));
     }
 
     #[test]

@@ -110,7 +110,6 @@ pub struct LogFolder {
 
 /// A folder that is in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PlacedFolder {
     /// Its manifest.

@@ -270,6 +270,24 @@ pub fn write_double_digest(value: f64, out: &mut Vec<u8>) {
     }
 }
 
+/// Prints a double as the text that Redis 8.8 keeps as a floating-point element of an array: with a
+/// point or an exponent, for without one it would be an integer there.
+pub(crate) fn write_array_float(value: f64, out: &mut Vec<u8>) {
+    #[allow(clippy::cast_possible_truncation)] // saturates, and is compared
+    let n = value as i64;
+    #[allow(clippy::cast_precision_loss)]
+    let whole = n as f64 == value && n.unsigned_abs() <= 1 << 62;
+    let start = out.len();
+    if whole && (n != 0 || value.is_sign_positive()) {
+        out.extend_from_slice(Digits::new().format(n));
+    } else {
+        write_double_digest(value, out);
+    }
+    if !part(out, start, out.len()).iter().any(|byte| matches!(byte, b'.' | b'e')) {
+        out.extend_from_slice(b".0");
+    }
+}
+
 /// Prints a double as C's `%.17g` does, and so as Redis before 7.2 prints a score.
 ///
 /// ```

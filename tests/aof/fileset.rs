@@ -205,6 +205,11 @@ fn other_names_are_looked_for_where_they_are_configured() {
     assert_eq!(codes(&fileset), ["dump_ignored"]);
     let other = folder.find("redis-7.0");
     assert_eq!((other.startup, other.layout), (Startup::Empty, Layout::Absent));
+    // A manifest that is given says the name itself.
+    let options = FilesetOptions::new("redis-7.0".parse().unwrap());
+    let given = Fileset::find(&folder.path().join("logs/cache log.manifest"), &options).unwrap();
+    assert_eq!((given.startup, names(&given)), (Startup::Loads, vec!["cache log.1.base.aof"]));
+    assert_eq!(codes(&given), [""; 0]);
 }
 
 /// Folders of every kind: all that a server may find at its start.

@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each of them needs only some
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // that is how laws fail
 
+use redkeep::pipe::{EntrySource, Stage, Staged, pump};
 use redkeep::rdb::check::{
     CheckOptions, Level, Report, Verdict, check_file, check_slice, check_stream,
 };
@@ -15,7 +16,11 @@ use redkeep::rdb::encoding::zipmap::Zipmap;
 use redkeep::rdb::encoding::{Origin, Scalar};
 use redkeep::rdb::{
     ChecksumMode, Decoder, Element, Event, EventKind, Items, ModuleField, Score, SliceReader,
-    StrBuf, StreamId, StreamReader, Value, Visit,
+    StrBuf, StreamId, StreamReader, Value, Visit, Writer,
+};
+use redkeep::select::{
+    ExpiryChange, Glob, KeyPattern, MemberCondition, MemberCounts, MemberFilter, MemberOptions,
+    Rename, Transform, TransformOptions,
 };
 use redkeep::wire::{lzf, number::Digits};
 use redkeep::{Error, Fault, Limits, Result, UnixMillis};
@@ -269,6 +274,119 @@ fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(out)
+}
+
+/// A pattern and a text, a length byte in front of each, some switches, and a dump: whatever the
+/// pattern, matching ends soon and agrees with what the stars stand for; whatever is left out of the
+/// dump or changed in it, the rest can be read, and comes out the same in runs as whole.
+pub(crate) fn select(input: &[u8]) {
+    let Some((pattern, rest)) = counted(input) else { return };
+    let Some((text, rest)) = counted(rest) else { return };
+    let [switches, rest @ ..] = rest else { return };
+    glob(pattern, text);
+    let dump = without_sum(&dump(rest));
+    let by_members = select_members(pattern, text, *switches);
+    let filtered = both_ways(&dump, || MemberFilter::new(by_members.clone()));
+    if let Some((part, _)) = &filtered {
+        let (again, stage) = both_ways(part, || MemberFilter::new(by_members.clone())).unwrap();
+        assert!(again == *part && *stage.counts() == MemberCounts::default());
+    }
+    let changed = select_change(pattern, text, *switches);
+    both_ways(&dump, || Transform::new(changed.clone()));
+}
+
+fn counted(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (count, rest) = input.split_first()?;
+    rest.split_at_checked(usize::from(*count))
+}
+
+fn glob(pattern: &[u8], text: &[u8]) {
+    let glob = Glob::new(pattern);
+    let matches = glob.matches(text);
+    assert!(!matches || text.starts_with(glob.prefix()));
+    let stars = pattern.iter().filter(|byte| **byte == b'*').count();
+    let joined = Rename::glob(pattern, b"*".repeat(stars)).or_else(|_| Rename::glob(pattern, ""));
+    let name = joined.unwrap().apply(text);
+    assert_eq!(name.is_some(), matches);
+    assert!(name.is_none_or(|name| name.len() <= text.len()));
+    // A time that grows faster than pattern by text would show here.
+    let _ = (glob.matches(&text.repeat(256)), Glob::new(pattern.repeat(64)).matches(text));
+}
+
+/// The dump with the mark that no checksum was kept, so that any bytes can be proven.
+fn without_sum(dump: &[u8]) -> Vec<u8> {
+    let mut unkept = dump.to_vec();
+    let events = SliceReader::new(dump).checksum(ChecksumMode::Skip).map_while(Result::ok);
+    for event in events.filter(|event| matches!(event.kind(), EventKind::Footer(_))) {
+        let at = usize::try_from(event.offset()).unwrap();
+        unkept[at..at + 8].fill(0);
+    }
+    unkept
+}
+
+fn select_members(pattern: &[u8], text: &[u8], switches: u8) -> MemberOptions {
+    let names = || [KeyPattern::glob(pattern), KeyPattern::prefix(text)];
+    let number = |at: usize| f64::from(*text.get(at).unwrap_or(&0)) - 64.0;
+    let id = |at: usize| StreamId::new(u64::from(*text.get(at).unwrap_or(&9)), 0);
+    let conditions = [
+        MemberCondition::fields(names()),
+        MemberCondition::members(names()),
+        MemberCondition::elements(names()),
+        MemberCondition::scores([number(0)..number(1)]),
+        MemberCondition::ids([id(0)..=id(1)]),
+    ];
+    let limits = Limits::default().inflated(INFLATED);
+    let options = MemberOptions::default().limits(limits);
+    conditions.into_iter().enumerate().fold(options, |options, (at, condition)| {
+        match switches >> at & 1 {
+            0 => options.exclude(condition),
+            _ => options.include(condition),
+        }
+    })
+}
+
+fn select_change(pattern: &[u8], text: &[u8], switches: u8) -> TransformOptions {
+    let at = |place: usize| u64::from(*text.get(place).unwrap_or(&3));
+    let when = UnixMillis::new(i64::from(*text.first().unwrap_or(&1)) << 33);
+    let options = TransformOptions::default().inflated(INFLATED).drop_expired(when);
+    let options = match switches & 3 {
+        0 => options.rename(Rename::prefix("", text)),
+        1 => options.rename(Rename::prefix(pattern, text)),
+        2 => match Rename::glob(pattern, text) {
+            Ok(rule) => options.rename(rule),
+            Err(_) => options,
+        },
+        _ => options.move_db(at(0), at(1)).move_db(at(1), at(0)),
+    };
+    options.expiry(match switches >> 2 & 7 {
+        0 => ExpiryChange::Drop,
+        1 => ExpiryChange::Set(when),
+        2 => ExpiryChange::Shift(i64::MIN),
+        3 => ExpiryChange::Shift(-when.get()),
+        4 => ExpiryChange::AsOf { taken: None, now: when },
+        5 => ExpiryChange::AsOf { taken: Some(UnixMillis::new(i64::MIN)), now: when },
+        _ => ExpiryChange::Keep,
+    })
+}
+
+fn through<T: Stage>(mut source: impl EntrySource, stage: T) -> Result<(Vec<u8>, T)> {
+    let mut staged = Staged { stage, to: Writer::new(Vec::new()) };
+    pump(&mut source, &mut staged)?;
+    Ok((staged.to.finish()?, staged.stage))
+}
+
+/// What a stage makes of a dump, whole and in runs; it can be read, and it is the same. `None` where
+/// either fails, which both have to.
+fn both_ways<T: Stage>(dump: &[u8], stage: impl Fn() -> T) -> Option<(Vec<u8>, T)> {
+    let limits = Limits::default().window(64).inflated(INFLATED);
+    let whole = through(SliceReader::new(dump), stage());
+    let runs = through(StreamReader::with_limits(dump, &limits), stage());
+    assert_eq!(whole.is_err(), runs.is_err());
+    let ((part, stage), (same, _)) = (whole.ok()?, runs.ok()?);
+    assert!(part == same, "in runs as whole");
+    let end = SliceReader::new(&part).find_map(Result::err);
+    assert!(end.is_none(), "{end:?}");
+    Some((part, stage))
 }
 
 /// A check never calls sound what a reader cannot read or whose checksum differs, nor whole what a

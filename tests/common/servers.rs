@@ -1,8 +1,11 @@
 //! Real servers for tests: each started by the test itself on a free loopback port, and stopped.
 
+#![allow(dead_code)] // not every user needs all of it
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Servers that `tests/run` unpacks, oldest first.
@@ -32,22 +35,34 @@ impl Server {
         Server::start_in(name, folder, &[])
     }
 
+    /// Starts a server on this log of commands.
+    pub(crate) fn start_log(name: &str, log: &[u8]) -> Option<Server> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("appendonly.aof"), log).unwrap();
+        Server::start_in(name, folder, &["--appendonly", "yes"])
+    }
+
     /// Starts a server in a folder with more settings; `None` where it refuses to start.
     pub(crate) fn start_in(
         name: &str,
         folder: tempfile::TempDir,
         settings: &[&str],
     ) -> Option<Server> {
+        // A free port is free for a moment: tests that run side by side take turns.
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let program = program(name);
-        // Before 7.0 everybody may, and the option is not known.
-        let debug: &[&str] =
-            if name == "redis-6.2" { &[] } else { &["--enable-debug-command", "local"] };
+        // Needed since Redis 7.0 for DEBUG DIGEST, and unknown before.
+        let debug: &[_] = match name {
+            "redis-6.2" => &[],
+            _ => &["--enable-debug-command", "local"],
+        };
         let process = Command::new(&program)
+            .args(debug)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--dir", folder.path().to_str().unwrap(), "--dbfilename", "dump.rdb"])
             .args(settings)
-            .args(debug)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // that is how laws fail
 
 use crate::laws::{Values, dump};
-use redkeep::rdb::convert::{ConvertOptions, Converter, OnLoss};
+use redkeep::rdb::OnLoss;
+use redkeep::rdb::convert::{ConvertOptions, Converter};
 use redkeep::rdb::{ChecksumMode, Event, Payload, SliceReader, Writer};
 use redkeep::{Limits, Result};
 

@@ -1,9 +1,9 @@
 //! `redkeep aof cat`: the commands of a log, printed.
 
 use crate::aof::EndKind;
-use crate::cli::human::{moment, several};
+use crate::cli::human::several;
 use crate::cli::stdout::Out;
-use crate::cli::{Exit, Source, aof, complain};
+use crate::cli::{Exit, Source, aof, complain, when};
 use crate::select::{Condition, FilterOptions, KeyPattern, RecordFilterOptions};
 use crate::task::{CatFormat, CatOptions, CatOutcome, cat_aof};
 use clap::{Args, ValueEnum};
@@ -77,13 +77,16 @@ impl RecordArguments {
     }
 
     fn records(&self) -> RecordFilterOptions {
-        let mut options = RecordFilterOptions::default();
-        options.keys = Some(self.patterns()).filter(|patterns| !patterns.is_empty());
-        options.commands = Some(self.command.clone()).filter(|names| !names.is_empty());
-        options.dbs = Some(self.db.clone()).filter(|dbs| !dbs.is_empty());
-        (options.since, options.until) = (self.since, self.until);
-        (options.from_offset, options.to_offset) = self.offset.unwrap_or_default();
-        options
+        let (from_offset, to_offset) = self.offset.unwrap_or_default();
+        RecordFilterOptions {
+            keys: Some(self.patterns()).filter(|patterns| !patterns.is_empty()),
+            commands: Some(self.command.clone()).filter(|names| !names.is_empty()),
+            dbs: Some(self.db.clone()).filter(|dbs| !dbs.is_empty()),
+            since: self.since,
+            until: self.until,
+            from_offset,
+            to_offset,
+        }
     }
 
     /// What can be asked of the keys of an RDB.
@@ -101,7 +104,7 @@ impl RecordArguments {
 
 /// A time on the command line.
 fn seconds(text: &str) -> Result<i64, String> {
-    let time = text.parse().ok().or_else(|| moment(text));
+    let time = text.parse().ok().or_else(|| Some(when::date(text)? / 1000));
     time.ok_or_else(|| "neither seconds since 1970 nor a time as 2026-11-20T07:42:01Z".to_owned())
 }
 

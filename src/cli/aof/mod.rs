@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: AofArguments) -> Exit {
 /// The files of the log at a path: a file, a manifest, the folder of it or the server's.
 pub(crate) fn find(path: &Path, name: &str) -> Result<Fileset, Exit> {
     // The newest knows folders; where there is none, it goes by the single file as all do.
-    let options = FilesetOptions::new(ServerVersion::NEWEST).file_name(name);
+    let options = FilesetOptions::new(ServerVersion::NEWEST_REDIS).file_name(name);
     Fileset::find(path, &options).map_err(|error| {
         complain(error);
         Exit::Failed

@@ -11,8 +11,20 @@ const FLUSH: usize = 256 << 10;
 
 /// Writes the records of a log as JSON lines.
 ///
-/// What a line holds is in [the module's documentation](crate::export#records-of-logs). Lines wait
-/// in a buffer until [`flush`](RecordLines::flush).
+/// A byte string is a JSON string where it is valid UTF-8, and `{"b64": "..."}` where it is not.
+///
+/// | field | meaning |
+/// |---|---|
+/// | `file` | the file's name |
+/// | `offset`, `record` | the offset of its first byte, and its number in the file, from 0 |
+/// | `db` | the database that a command works on; of a SELECT the one it chooses |
+/// | `ts` | seconds since 1970 as last noted in the log, or null |
+/// | `tx` | in a transaction `begin`, `inside` or `commit`; `stray_exec`, `nested_multi`; or null |
+/// | `args` | the command: byte strings, its name first |
+/// | `annotation` | in place of `db` and `args`: a line that servers skip, without `#` |
+/// | `rdb` | in place of all but `file`: what the file begins with, by `header`, `bytes` and `keys` |
+///
+/// Lines wait in a buffer until [`flush`](RecordLines::flush).
 ///
 /// ```
 /// use redkeep::aof::SliceReader;

@@ -65,6 +65,11 @@ impl ListpackBuilder {
         self.end(start);
     }
 
+    /// Changes the first entry, which has to be an integer of 0 to 127, to another such.
+    pub(crate) fn set_first(&mut self, n: u8) {
+        self.blob.get_mut(HEADER).into_iter().for_each(|first| *first = n & 0x7F);
+    }
+
     fn push_text(&mut self, text: &[u8]) -> Result<()> {
         if self.blob.len().saturating_add(text.len()) > MOST {
             return Err(Error::from_fault(Fault::Held).with_detail("a listpack of more than 1 GiB"));

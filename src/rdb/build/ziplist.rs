@@ -29,6 +29,15 @@ impl ZiplistBuilder {
         self.last = (HEADER, 0);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// How big the blob is if it is finished now.
+    pub(crate) fn size(&self) -> usize {
+        self.blob.len().max(HEADER) + 1
+    }
+
     pub(crate) fn push(&mut self, entry: Scalar<'_>) -> Result<()> {
         let text = match entry {
             Scalar::Int(n) => return self.push_integer(n),

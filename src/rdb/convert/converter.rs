@@ -4,17 +4,17 @@ use crate::error::{Error, Fault, Result};
 use crate::rdb::attribute::Attribute;
 use crate::rdb::build::{write_as_read, write_plain};
 use crate::rdb::convert::layout::{Layout, header_for, layout};
-use crate::rdb::convert::options::{ConvertCounts, ConvertOptions, OnLoss};
+use crate::rdb::convert::options::{ConvertCounts, ConvertOptions};
 use crate::rdb::convert::stream::write_tail;
 use crate::rdb::convert::value::{ValueConverter, streams};
 use crate::rdb::encoding::module::ModuleId;
 use crate::rdb::entry::Entry;
-use crate::rdb::event::{Aux, Event, EventKind, Function, Piece, Place};
+use crate::rdb::event::{Aux, Event, EventKind, Function, Piece};
 use crate::rdb::item::Item;
 use crate::rdb::len::write_length;
-use crate::rdb::loss::Loss;
+use crate::rdb::loss::{Loss, OnLoss};
 use crate::rdb::opcode::byte;
-use crate::rdb::record::{Record, remade_close, remade_record, remade_run};
+use crate::rdb::record::{Held, Record, remade_close, remade_record, remade_run};
 use crate::rdb::string::{Str, StrBuf};
 use crate::rdb::value::{Items, Value};
 use crate::rdb::value_type::{DataType, ValueType};
@@ -58,6 +58,9 @@ pub struct Converter {
     values: ValueConverter,
     record: Record,
     open: Open,
+    /// A value that has to be converted as a whole.
+    whole: Held,
+    /// A row too big for the window, or what follows a stream's nodes.
     held: Vec<u8>,
     rows: Vec<u8>,
     buf: StrBuf,
@@ -82,13 +85,8 @@ enum Open {
         from: ValueType,
         to: ValueType,
     },
-    /// All of it is held, from the attributes on.
-    Whole {
-        from: ValueType,
-        kind_at: usize,
-        value_at: usize,
-        place: Place,
-    },
+    /// All of it is held.
+    Whole,
 }
 
 impl Converter {
@@ -107,6 +105,7 @@ impl Converter {
             values,
             record: Record::default(),
             open: Open::No,
+            whole: Held::default(),
             held: Vec::new(),
             rows: Vec::new(),
             buf,
@@ -413,43 +412,42 @@ impl Converter {
         emit: &mut impl FnMut(&Event<'_>) -> Result<()>,
     ) -> Result<()> {
         let kind = entry.value_type();
-        let attributes = self.attributes(&entry);
-        let raw_attributes = attributes.as_deref().unwrap_or(entry.raw_attributes());
-        let (to, value) = match self.layout_of(&entry) {
+        let layout = self.layout_of(&entry);
+        let by_rows = |to| streams(kind, to, self.options.expired_at);
+        match layout {
             Layout::Lost(loss) => {
                 self.counts.losses.add(loss, 1, 1);
                 self.open = Open::Drop;
                 return Ok(());
             }
-            Layout::Same => {
+            // The count in front waits for the last of it.
+            Layout::To(to) if kind.data_type() != DataType::Stream && !by_rows(to) => {
+                self.whole.begin(&event);
+                self.open = Open::Whole;
+                return Ok(());
+            }
+            _ => {}
+        }
+        let attributes = self.attributes(&entry);
+        let raw_attributes = attributes.as_deref().unwrap_or(entry.raw_attributes());
+        self.held.clear();
+        let to = match layout {
+            Layout::To(to) if kind.data_type() == DataType::Stream => {
+                self.open = Open::Nodes { from: kind, to };
+                to
+            }
+            Layout::To(to) => {
+                self.open = Open::Rows { to, expiries: 0 };
+                to
+            }
+            _ => {
                 self.open = Open::Pass;
                 if attributes.is_none() {
                     self.counts.copied += 1;
                     return emit(&event);
                 }
                 self.counts.converted += 1;
-                (kind, entry.value().bytes())
-            }
-            Layout::To(to) if kind.data_type() == DataType::Stream => {
-                self.open = Open::Nodes { from: kind, to };
-                self.held.clear();
-                (to, entry.value().bytes())
-            }
-            Layout::To(to) if streams(kind, to, self.options.expired_at) => {
-                self.open = Open::Rows { to, expiries: 0 };
-                self.held.clear();
-                (to, &[][..])
-            }
-            Layout::To(_) => {
-                // The count in front waits for the last of it.
-                let kind_at = raw_attributes.len();
-                let value_at = kind_at + 1 + entry.raw_key().len();
-                self.record.begin(raw_attributes, kind, entry.raw_key());
-                self.record.value().extend_from_slice(entry.value().bytes());
-                self.held.clear();
-                self.held.extend_from_slice(self.record.open(kind, entry.db(), &entry).raw());
-                self.open = Open::Whole { from: kind, kind_at, value_at, place: event.place };
-                return Ok(());
+                kind
             }
         };
         self.record.begin(raw_attributes, to, entry.raw_key());
@@ -458,15 +456,14 @@ impl Converter {
                 let count = entry.value().items()?.declared();
                 ValueConverter::head(to, count, self.record.value());
             }
-            _ => self.record.value().extend_from_slice(value),
+            _ => self.record.value().extend_from_slice(entry.value().bytes()),
         }
         emit(&self.record.open(to, entry.db(), &entry))
     }
 
     fn hold(&mut self, raw: &[u8], offset: u64) -> Result<()> {
         if (self.held.len() + raw.len()) as u64 > self.options.limits.held {
-            return Err(Error::at(Fault::Held, offset)
-                .with_detail("a value that has to be converted as a whole"));
+            return Err(Error::at(Fault::Held, offset));
         }
         self.held.extend_from_slice(raw);
         Ok(())
@@ -485,7 +482,8 @@ impl Converter {
             Open::Nodes { to, .. } if event.part().0 == Part::StreamNodes => {
                 emit(&event.retyped(to))
             }
-            Open::Nodes { .. } | Open::Whole { .. } => self.hold(event.raw(), event.offset()),
+            Open::Whole => self.whole.push(&event, self.options.limits.held),
+            Open::Nodes { .. } => self.hold(event.raw(), event.offset()),
             Open::Rows { to, expiries } => {
                 let (_, left) = event.part();
                 self.rows.clear();
@@ -514,7 +512,8 @@ impl Converter {
             Open::Nodes { to, .. } if event.part().0 == Part::StreamNodes => {
                 emit(&event.retyped(to))
             }
-            Open::Nodes { .. } | Open::Whole { .. } => self.hold(event.raw(), event.offset()),
+            Open::Whole => self.whole.push(&event, self.options.limits.held),
+            Open::Nodes { .. } => self.hold(event.raw(), event.offset()),
             Open::Rows { .. } => {
                 self.hold(event.raw(), event.offset())?;
                 if !piece.ends {
@@ -555,12 +554,15 @@ impl Converter {
                 self.counts.converted += 1;
                 emit(&remade_close(event.place))
             }
-            Open::Whole { from, kind_at, value_at, place } => {
-                let held = std::mem::take(&mut self.held);
-                let entry = Entry::new(&held, from, kind_at, value_at, place);
-                let whole = self.entry(entry, event, emit);
-                self.held = held;
-                whole
+            Open::Whole => {
+                let mut whole = std::mem::take(&mut self.whole);
+                let done = match whole.event().and_then(|event| Some((event.entry()?, event))) {
+                    Some((entry, event)) => self.entry(entry, event, emit),
+                    None => Ok(()),
+                };
+                whole.clear();
+                self.whole = whole;
+                done
             }
         }
     }

@@ -24,4 +24,4 @@ mod stream;
 mod value;
 
 pub use converter::Converter;
-pub use options::{ConvertCounts, ConvertOptions, OnLoss};
+pub use options::{ConvertCounts, ConvertOptions};

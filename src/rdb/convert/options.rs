@@ -1,25 +1,14 @@
 //! What a conversion is asked to do, and what it did.
 
 use crate::limits::Limits;
-use crate::rdb::loss::Losses;
+use crate::rdb::loss::{Losses, OnLoss};
 use crate::rdb::version::ServerVersion;
 use crate::time::UnixMillis;
-
-/// What becomes of a file from which something would be lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum OnLoss {
-    /// It does not come out: the end of the source is an error that names every loss.
-    #[default]
-    Fail,
-    /// It comes out without what has no equivalent.
-    Drop,
-}
 
 /// For which server, and how.
 ///
 /// ```
-/// use redkeep::rdb::convert::{ConvertOptions, OnLoss};
+/// use redkeep::rdb::{OnLoss, convert::ConvertOptions};
 /// let options = ConvertOptions::new("redis-6.2".parse()?).on_loss(OnLoss::Drop);
 /// assert_eq!(options.target.to_string(), "redis-6.2");
 /// # Ok::<(), redkeep::rdb::UnknownServer>(())

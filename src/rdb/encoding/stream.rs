@@ -12,7 +12,7 @@ use crate::rdb::encoding::listpack::Listpack;
 use crate::rdb::encoding::{Origin, Scalar};
 
 const DELETED: i64 = 1;
-const SAME_FIELDS: i64 = 2;
+pub(crate) const SAME_FIELDS: i64 = 2;
 /// A visit has so many of the master's names at hand; more are read again for each entry.
 const CACHED: usize = 8;
 

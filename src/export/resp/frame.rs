@@ -1,0 +1,64 @@
+//! The protocol's frames: arrays of bulk strings, which are all that a client or a log sends.
+//!
+//! ```text
+//! *2\r\n  $6\r\n SELECT \r\n  $1\r\n 0 \r\n
+//! ```
+
+use crate::wire::number::Digits;
+
+/// The head of a command with so many arguments, its name counted.
+pub(super) fn array(arguments: usize, out: &mut Vec<u8>) {
+    head(b'*', arguments as u64, out);
+}
+
+/// The head of an argument: its bytes and a line's end follow.
+pub(super) fn bulk_head(len: u64, out: &mut Vec<u8>) {
+    head(b'$', len, out);
+}
+
+/// An argument.
+#[inline]
+pub(super) fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
+    bulk_head(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A number without sign as text.
+pub(super) fn decimal(n: u64, out: &mut Vec<u8>) {
+    match i64::try_from(n) {
+        Ok(n) => out.extend_from_slice(Digits::new().format(n)),
+        Err(_) => out.extend_from_slice(n.to_string().as_bytes()),
+    }
+}
+
+#[inline]
+fn head(sign: u8, n: u64, out: &mut Vec<u8>) {
+    out.push(sign);
+    // Most names, keys and elements are short.
+    match u8::try_from(n) {
+        Ok(n @ 0..10) => out.push(b'0' + n),
+        Ok(n @ 10..100) => out.extend_from_slice(&[b'0' + n / 10, b'0' + n % 10]),
+        _ => decimal(n, out),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_every_width_are_decimal() {
+        for n in [0, 9, 10, 99, 100, 255, 256, u64::MAX] {
+            let mut out = Vec::new();
+            bulk_head(n, &mut out);
+            assert_eq!(out, format!("${n}\r\n").as_bytes());
+        }
+        let mut out = Vec::new();
+        array(2, &mut out);
+        bulk(b"GET", &mut out);
+        bulk(b"\r\n", &mut out);
+        assert_eq!(out, b"*2\r\n$3\r\nGET\r\n$2\r\n\r\n\r\n");
+    }
+}

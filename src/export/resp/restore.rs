@@ -1,0 +1,155 @@
+//! Values as they lie in the file, for RESTORE.
+
+use super::frame;
+use super::options::CommandsOptions;
+use super::out::Out;
+use super::target::Target;
+use crate::error::{Error, Fault, Result};
+use crate::rdb::{Attributes, Payload, Value, ValueType};
+use crate::time::UnixMillis;
+use std::io::Write;
+
+/// Values from this size on are not copied into their payload.
+const BIG: usize = 64 << 10;
+/// Adding more than this to its own clock, a server may run over.
+const LONGEST: i64 = 1 << 53;
+
+pub(super) struct Restore {
+    target: Target,
+    replace: bool,
+    now: Option<UnixMillis>,
+    held: u64,
+    /// Of the current key.
+    idle_seconds: Option<u64>,
+    frequency: Option<u8>,
+    metadata: Option<Vec<u8>>,
+    /// A value that comes in parts, as far as it has come.
+    kept: Vec<u8>,
+    kind: ValueType,
+    offset: u64,
+    payload: Vec<u8>,
+}
+
+impl Restore {
+    pub(super) fn new(target: Target, options: &CommandsOptions) -> Restore {
+        Restore {
+            target,
+            replace: options.replace && target.restores_over(),
+            // Later servers are told the time itself.
+            now: options.now.filter(|_| !target.restores_absolute()),
+            held: options.limits.held,
+            idle_seconds: None,
+            frequency: None,
+            metadata: None,
+            kept: Vec::new(),
+            kind: ValueType::String,
+            offset: 0,
+            payload: Vec::new(),
+        }
+    }
+
+    /// Begins a key; its metadata only where they come along.
+    pub(super) fn begin(&mut self, attributes: &Attributes<'_>, metadata: Option<&[u8]>) {
+        self.idle_seconds = attributes.idle_seconds;
+        self.frequency = attributes.frequency;
+        self.metadata = metadata.map(<[u8]>::to_vec);
+    }
+
+    /// Begins a value that comes in parts.
+    pub(super) fn keep(&mut self, value: Value<'_>) -> Result<()> {
+        (self.kind, self.offset) = (value.value_type(), value.offset());
+        self.kept.clear();
+        self.keep_more(value.bytes())
+    }
+
+    pub(super) fn keep_more(&mut self, bytes: &[u8]) -> Result<()> {
+        if (self.kept.len() + bytes.len()) as u64 > self.held {
+            return Err(too_big());
+        }
+        self.kept.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The value that came in parts: its layout, its bytes, and where it began.
+    pub(super) fn take_kept(&mut self) -> (ValueType, Vec<u8>, u64) {
+        (self.kind, std::mem::take(&mut self.kept), self.offset)
+    }
+
+    /// Whether the time has come for a key whose server cannot be told the time itself.
+    pub(super) fn is_expired(&self, expires: Option<UnixMillis>) -> bool {
+        matches!((self.now, expires), (Some(now), Some(at)) if at <= now)
+    }
+
+    pub(super) fn send(
+        &mut self,
+        key: &[u8],
+        value: Value<'_>,
+        expires: Option<UnixMillis>,
+        out: &mut Out,
+        to: &mut dyn Write,
+    ) -> Result<()> {
+        let (metadata, kind) = (self.metadata.as_deref(), value.value_type());
+        let version = self.target.payload_version(kind);
+        let mut options = Vec::new();
+        let count = self.options(expires, &mut options);
+        out.begin(4 + count, "RESTORE");
+        out.framed(key);
+        out.number(self.time(expires));
+        if value.len() < BIG {
+            self.payload.clear();
+            Payload::encode_into(value, metadata, version, &mut self.payload);
+            out.check(self.payload.len() as u64).map_err(|_| too_big())?;
+            out.word(&self.payload);
+            return out.end_with(&[&options], to);
+        }
+        let (head, foot) = Payload::encode_around(value, metadata, version);
+        let len = (head.len() + value.len() + foot.len()) as u64;
+        out.check(len).map_err(|_| too_big())?;
+        out.word_head(len);
+        out.end_with(&[&head, value.bytes(), &foot, b"\r\n", &options], to)
+    }
+
+    /// The expiry as an argument; 0 stands for none.
+    fn time(&self, expires: Option<UnixMillis>) -> i64 {
+        match (expires, self.now) {
+            (None, _) => 0,
+            // Whatever is past is past: a server takes no time below 0, and 0 would be for ever.
+            (Some(at), None) => at.get().max(1),
+            (Some(at), Some(now)) => at.get().saturating_sub(now.get()).clamp(1, LONGEST),
+        }
+    }
+
+    /// What stands behind the payload, and how many arguments that is.
+    fn options(&self, expires: Option<UnixMillis>, options: &mut Vec<u8>) -> usize {
+        let mut count = 0;
+        let mut add = |word: &[u8]| {
+            frame::bulk(word, options);
+            count += 1;
+        };
+        if self.replace {
+            add(b"REPLACE");
+        }
+        if !self.target.restores_absolute() {
+            return count;
+        }
+        if expires.is_some() {
+            add(b"ABSTTL");
+        }
+        // A server has one policy, and refuses both at once.
+        if let Some(frequency) = self.frequency {
+            add(b"FREQ");
+            add(frequency.to_string().as_bytes());
+        } else if let Some(seconds) = self.idle_seconds {
+            add(b"IDLETIME");
+            add(seconds.min(i64::MAX.cast_unsigned()).to_string().as_bytes());
+        }
+        count
+    }
+}
+
+#[cold]
+fn too_big() -> Error {
+    Error::from_fault(Fault::Held).with_detail(
+        "RESTORE takes a value in one argument; plain commands (CommandForm::Plain) take it in parts",
+    )
+}
