@@ -203,6 +203,65 @@ fn dumps_become_logs_and_the_same_dumps_again() {
     assert!(same > 5);
 }
 
+/// What is printed of every log in the corpus is what is in it.
+#[cfg(feature = "json")]
+#[test]
+fn all_that_is_in_a_log_is_printed() {
+    use redkeep::task::{CatFormat, CatOptions, cat_aof};
+    let (mut logs, mut printed) = (0, 0);
+    for case in cases(&corpus()) {
+        if !case.file_name().unwrap().to_str().unwrap().starts_with("aof-") {
+            continue;
+        }
+        let (fileset, shown) = (find(&case), case.display());
+        let (mut lines, mut commands) = (Vec::new(), Vec::new());
+        let outcome = cat_aof(&fileset, &mut lines, &CatOptions::default()).unwrap();
+        assert!(outcome.damage.is_none() && outcome.read == outcome.printed, "{shown}");
+        let options = CatOptions::default().format(CatFormat::Resp);
+        cat_aof(&fileset, &mut commands, &options).unwrap();
+        let lines: Vec<serde_json::Value> = std::str::from_utf8(&lines)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let mut lines = lines.iter();
+        let mut raw = Vec::new();
+        for file in &fileset.files {
+            let mut keys = 0;
+            for record in SliceReader::new(&fs::read(&file.path).unwrap()) {
+                let record = record.unwrap();
+                match record.kind {
+                    RecordKind::Rdb(event) => {
+                        keys += u64::from(event.begins_key());
+                        if matches!(event.kind(), EventKind::Footer(_)) {
+                            let line = lines.next().unwrap();
+                            assert_eq!(line["rdb"]["keys"], keys, "{shown}");
+                            assert_eq!(line["rdb"]["bytes"], record.offset + 8, "{shown}");
+                        }
+                        continue;
+                    }
+                    RecordKind::Command(_) => raw.extend_from_slice(record.raw()),
+                    _ => {}
+                }
+                let line = lines.next().unwrap();
+                assert_eq!(line["file"], file.name, "{shown}");
+                assert_eq!(
+                    (line["offset"].as_u64(), line["record"].as_u64()),
+                    (Some(record.offset), Some(record.number)),
+                    "{shown}"
+                );
+                let args = record.command().map(|command| command.args().count());
+                assert_eq!(line["args"].as_array().map(Vec::len), args, "{shown}");
+            }
+        }
+        assert!(lines.next().is_none() && commands == raw, "{shown}");
+        logs += 1;
+        printed += outcome.printed;
+    }
+    println!("{logs} logs, {printed} records printed");
+    assert!(logs >= 8 && printed > 1000);
+}
+
 fn log(commands: &[&str]) -> Vec<u8> {
     let mut out = Vec::new();
     for command in commands {
@@ -261,7 +320,7 @@ fn what_is_damaged_or_cannot_be_put_in_a_form_gives_no_log() {
     assert_eq!(error.fault(), Some(Fault::LogRefused));
     assert!(error.to_string().contains("appendonly.aof.1.incr.aof is not there"), "{error}");
     let error = to_file(place.path(), &place.path().join("e")).unwrap_err();
-    assert!(error.to_string().contains("there is no log"), "{error}");
+    assert!(error.to_string().contains("there is none"), "{error}");
     let left: Vec<_> = place.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["c"]);
 }
@@ -430,6 +489,35 @@ fn servers_load_logs_that_were_put_in_the_other_form_as_they_load_the_logs() {
         println!("{name}: {loaded} logs loaded alike, {refused} refused alike");
         assert!(loaded > 0, "{name}");
     }
+}
+
+/// What no server writes and all load: an increment without SELECT, and a base with nothing in it.
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn servers_are_in_the_same_databases_at_seams_that_they_do_not_make() {
+    let seam = [("base.aof", &log(&["SELECT 2", "SET a 1"])[..]), ("incr.aof", &log(&["SET b 1"]))];
+    let empty = [("base.aof", &b""[..])];
+    for (files, keys) in [(&seam[..], vec!["db0:keys=1", "db2:keys=1"]), (&empty, vec![])] {
+        let source = folder(files);
+        for name in ["redis-7.0", "redis-8.0", "valkey-9.1"] {
+            let answer = |make: &dyn Fn(&Path)| {
+                let data = tempfile::tempdir().unwrap();
+                make(data.path());
+                answers(&Server::start_in(name, data, &["--appendonly", "yes"]).unwrap()).1
+            };
+            let as_file = answer(&|data| {
+                to_file(source.path(), &data.join("appendonly.aof")).unwrap();
+            });
+            let as_folder = answer(&|data| {
+                to_folder(source.path(), &data.join("appendonlydir")).unwrap();
+            });
+            assert_eq!((as_file, as_folder), (keys_of(&keys), keys_of(&keys)), "{name}");
+        }
+    }
+}
+
+fn keys_of(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
 }
 
 fn copy_all(from: &Path, to: &Path) {

@@ -224,6 +224,21 @@ fn cat_reads_to_the_first_damage_and_says_where_it_is() {
     assert_eq!(code(&run("aof cat -", &[])), 2);
 }
 
+#[test]
+fn cat_says_what_lies_where_a_log_was_looked_for() {
+    let data = Data::new();
+    fs::remove_file(data.logs().join("appendonly.aof.manifest")).unwrap();
+    fs::write(data.path().join("dump.rdb"), BASE).unwrap();
+    let output = data.cat("");
+    assert_eq!((code(&output), stdout(&output)), (3, ""));
+    let said = stderr(&output);
+    assert!(said.contains("dump.rdb is not read"), "{said}");
+    assert!(
+        said.contains("no manifest: the server starts empty beside appendonly.aof.1"),
+        "{said}"
+    );
+}
+
 /// Runs `convert`, with `-o` last.
 fn convert(source: &Path, arguments: &str, output: &Path) -> Output {
     run(&format!("convert {arguments}"), &[source, Path::new("-o"), output])
@@ -315,4 +330,10 @@ fn convert_keeps_what_is_there_or_moves_it_aside() {
     assert_eq!(code(&output), 3, "{}", stderr(&output));
     assert_eq!(data.path().read_dir().unwrap().count(), before);
     assert_eq!(code(&run("convert x -o y", &[])), 2);
+    // What is empty or no log at all is what it is called.
+    for (bytes, exit) in [(&b""[..], 0), (b"\0\0\0", 3)] {
+        fs::write(data.path().join("x.aof"), bytes).unwrap();
+        let output = convert(&data.path().join("x.aof"), "--as aof-dir --force", &out);
+        assert_eq!(code(&output), exit, "{}", stderr(&output));
+    }
 }

@@ -251,8 +251,12 @@ fn form_of(source: &Source) -> io::Result<Form> {
     }
     let mut head = Vec::new();
     File::open(path)?.take(9).read_to_end(&mut head)?;
-    if let Some(b'*' | b'#') = head.first() {
-        return Ok(Form::AofFile);
+    let named = path.extension().is_some_and(|ending| ending == "aof");
+    match (Content::of(&head), head.first()) {
+        (Content::Rdb, _) => {}
+        (_, Some(b'*' | b'#')) => return Ok(Form::AofFile),
+        // Empty, or damaged: by what it is called.
+        _ => return Ok(if named { Form::AofFile } else { Form::Dump }),
     }
     let mut reader = StreamReader::new(File::open(path)?);
     while let Ok(Some(event)) = reader.next() {

@@ -113,6 +113,9 @@ pub fn aof_from_dump(
 /// first thing in a single file; where files become one and the next would begin in another
 /// database, a SELECT 0 goes between them.
 ///
+/// For another server commands are looked up by their names alone: options that it does not know yet
+/// make it pass over a command, as `PXAT` of SET does before 6.2.
+///
 /// # Errors
 /// Those of the reader for the first damage, torn tails among them; `Unsupported` for a command that
 /// the server to load it does not know, or a payload of RESTORE that it cannot read; `Usage` where it
@@ -222,17 +225,18 @@ fn needs_replay(record: &Record<'_>) -> Error {
 
 /// The files that make up a log, or why they do not.
 pub(crate) fn log_files(source: &Fileset) -> Result<&[LogFile]> {
-    let refused = source
-        .traps
-        .iter()
-        .find(|trap| matches!(trap, Trap::ManifestRefused { .. } | Trap::Missing { .. }));
-    match refused {
-        Some(trap) => Err(Error::from_fault(Fault::LogRefused).with_detail(trap.to_string())),
-        None if source.files.is_empty() => {
-            Err(Error::from_fault(Fault::LogRefused).with_detail("there is no log"))
+    let refuses =
+        |trap: &&Trap| matches!(trap, Trap::ManifestRefused { .. } | Trap::Missing { .. });
+    let why = match source.traps.iter().find(refuses) {
+        Some(trap) => trap.to_string(),
+        None if !source.files.is_empty() => return Ok(&source.files),
+        None => {
+            // A dump, or files without a manifest, may be what was taken for one.
+            let found = source.traps.iter().map(Trap::to_string);
+            ["there is none".to_owned()].into_iter().chain(found).collect::<Vec<_>>().join("; ")
         }
-        None => Ok(&source.files),
-    }
+    };
+    Err(Error::from_fault(Fault::LogRefused).with_detail(why))
 }
 
 /// Opens a file of a log to read its records.
