@@ -73,8 +73,8 @@ pub struct AofOutcome {
 ///
 /// With `appendonly yes` servers load nothing but their log: this is how a dump is restored there.
 /// A folder gets a base and an empty increment; a single file, which servers from 4.0 to 6.2 have,
-/// is the RDB. Records are copied as they are; expired keys too, and in a log servers keep those
-/// until they are asked for.
+/// is the RDB. Records are copied as they are, expired keys too: servers drop those when they load a
+/// dump, and load them from a log to expire them afterwards.
 ///
 /// # Errors
 /// As [`extract`](crate::task::extract); `Usage` where the server that is to load it keeps its log
