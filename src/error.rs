@@ -123,6 +123,8 @@ faults! {
     ManifestType Corrupt "manifest_type" "a file's type in the manifest is none of b, h and i",
     ManifestTwoBases Corrupt "manifest_two_bases" "the manifest names two bases",
     ManifestOrder Corrupt "manifest_order" "the numbers of increments in the manifest do not ascend",
+    LogRefused Corrupt "log_refused" "the files are no log that a server would load",
+    NeedsReplay Unsupported "needs_replay" "the log holds commands, which would have to be replayed",
     PayloadTail Corrupt "payload_tail" "a payload goes on after its value",
     NoPlace Unsupported "no_place" "the server has no place for this",
     ChecksumMismatch Checksum "checksum_mismatch" "the stored checksum is not that of the bytes before it",

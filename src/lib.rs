@@ -7,8 +7,10 @@
 //!   load it.
 //! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key;
 //!   it leaves out parts of values, and changes names, databases and expiries.
-//! - [`aof`] reads logs of commands, says where they end and what a server would load from a folder.
-//! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
+//! - [`aof`] reads and writes logs of commands, says where they end and what a server would load from
+//!   a folder.
+//! - [`task`] does what people come for: copying some keys of a dump into one of their own, making
+//!   logs of dumps and the other way, printing logs.
 //! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
 //! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
 //! - The [`guide`] explains dumps and checks in prose.

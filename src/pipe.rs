@@ -14,7 +14,7 @@
 
 use crate::error::Result;
 use crate::rdb::convert::Converter;
-use crate::rdb::{Event, SliceReader, StreamReader, Writer};
+use crate::rdb::{Event, RoleMarker, SliceReader, StreamReader, Writer};
 use std::io::{Read, Write};
 
 /// Something that events come from, in the order of a file.
@@ -173,5 +173,12 @@ impl Stage for Converter {
     #[inline(always)]
     fn event<S: EntrySink>(&mut self, event: &Event<'_>, to: &mut S) -> Result<()> {
         Converter::event(self, event, &mut |event| to.event(event))
+    }
+}
+
+impl Stage for RoleMarker {
+    #[inline(always)]
+    fn event<S: EntrySink>(&mut self, event: &Event<'_>, to: &mut S) -> Result<()> {
+        RoleMarker::event(self, event, &mut |event| to.event(event))
     }
 }

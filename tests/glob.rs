@@ -1,7 +1,6 @@
 //! Key patterns and slots are what live servers say they are.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
-// Other tests use more of it.
 #[path = "common/servers.rs"]
 mod servers;
 

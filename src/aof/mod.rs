@@ -40,8 +40,8 @@
 //!
 //! [`SliceReader`] and [`StreamReader`] follow lengths and never search. They are as strict as the
 //! servers' checker: servers themselves take any two bytes for the CR LF behind an argument. A
-//! count below 1, which that checker passes and servers refuse, is corrupt here. [`write_command`]
-//! is the mirror.
+//! count below 1, which that checker passes and servers refuse, is corrupt here. [`LogWriter`] is the
+//! mirror, and [`write_command`] that of a single command.
 //!
 //! # Several files
 //!
@@ -91,6 +91,7 @@ mod stream;
 mod table;
 mod traps;
 mod words;
+mod writer;
 
 pub use commands::{Arity, CommandSpec, Logged};
 pub use encode::{write_annotation, write_command, write_timestamp};
@@ -102,3 +103,4 @@ pub use record::{End, EndKind, Record, RecordKind, Transaction};
 pub use resp::{Annotation, Args, Command, MAX_ANNOTATION};
 pub use stream::StreamReader;
 pub use traps::{Risk, Trap};
+pub use writer::LogWriter;

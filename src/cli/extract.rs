@@ -1,4 +1,4 @@
-//! `redkeep extract` and `redkeep convert`: a dump made of another.
+//! `redkeep extract`: a dump made of another. `redkeep convert` shares it.
 
 use crate::cli::change::ChangeArguments;
 use crate::cli::filter::FilterArguments;
@@ -36,35 +36,23 @@ pub(crate) struct ExtractArguments {
     change: ChangeArguments,
 }
 
-/// Write a dump that another server loads
-#[derive(Debug, Args)]
-pub(crate) struct ConvertArguments {
-    #[command(flatten)]
-    files: Files,
-    /// The server that has to load it, as redis-6.2 or valkey-9.1
-    #[arg(long = "for", value_name = "SERVER")]
-    target: ServerVersion,
-    #[command(flatten)]
-    loss: LossArguments,
-}
-
 /// From where to where, and what to print.
 #[derive(Debug, Args)]
-struct Files {
+pub(crate) struct Files {
     /// The dump, or `-` for standard input
-    path: OsString,
+    pub(crate) path: OsString,
     /// The dump to write: it appears whole or not at all
     #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
-    output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// Replace the output if it exists
     #[arg(long)]
-    force: bool,
+    pub(crate) force: bool,
     /// Only say what would be written
     #[arg(long)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Print the outcome as one JSON document
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 pub(crate) fn run(arguments: ExtractArguments) -> Exit {
@@ -83,17 +71,16 @@ pub(crate) fn run(arguments: ExtractArguments) -> Exit {
         .transform(transform)
         .functions(functions);
     options.convert = target.map(|target| loss.options(target, files.dry_run));
-    files.run("extracting", &options, &loss)
-}
-
-pub(crate) fn run_convert(arguments: ConvertArguments) -> Exit {
-    let ConvertArguments { files, target, loss } = arguments;
-    let options = ExtractOptions::default().convert(loss.options(target, files.dry_run));
-    files.run("converting", &options, &loss)
+    files.run("extracting", &options, Some(&loss))
 }
 
 impl Files {
-    fn run(&self, verb: &'static str, options: &ExtractOptions, loss: &LossArguments) -> Exit {
+    pub(crate) fn run(
+        &self,
+        verb: &'static str,
+        options: &ExtractOptions,
+        loss: Option<&LossArguments>,
+    ) -> Exit {
         let source = Source::from(self.path.clone());
         let target = self.output.as_deref().filter(|_| !self.dry_run);
         if target.is_some_and(|path| Output::would_replace(path, &source.0)) {
@@ -134,7 +121,7 @@ impl Files {
         }
     }
 
-    fn report(&self, outcome: &ExtractOutcome, loss: &LossArguments) -> Exit {
+    fn report(&self, outcome: &ExtractOutcome, loss: Option<&LossArguments>) -> Exit {
         let text = if self.json {
             match serde_json::to_string_pretty(outcome) {
                 Ok(json) => json + "\n",
@@ -150,7 +137,11 @@ impl Files {
             return exit;
         }
         let lost = outcome.converted.as_ref().is_some_and(|counts| !counts.losses.is_empty());
-        if lost && self.dry_run && loss.fails() { Exit::Findings } else { Exit::Done }
+        if lost && self.dry_run && loss.is_some_and(LossArguments::fails) {
+            Exit::Findings
+        } else {
+            Exit::Done
+        }
     }
 
     /// The outcome for people, what did not happen left out.

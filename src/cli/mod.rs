@@ -2,9 +2,11 @@
 //!
 //! The only place that reads the clock, prints, or knows a terminal.
 
+mod aof;
 mod change;
 mod check;
 mod commands;
+mod convert;
 mod digest;
 mod export;
 mod extract;
@@ -15,6 +17,7 @@ mod members;
 mod output;
 mod progress;
 mod report;
+mod stdout;
 mod synth;
 mod target;
 mod when;
@@ -31,9 +34,9 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 /// Checks, compares and exports Redis and Valkey dumps (RDB files), takes parts out of them, and converts them
-/// for other servers.
+/// for other servers. Prints append-only logs, and makes them of dumps and of each other.
 ///
-/// No command changes a dump: what is written is a file of its own.
+/// No command changes a dump or a log: what is written is a file or folder of its own.
 #[derive(Debug, Parser)]
 #[command(name = "redkeep", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -47,7 +50,8 @@ enum Command {
     Digest(digest::DigestArguments),
     Export(export::ExportArguments),
     Extract(extract::ExtractArguments),
-    Convert(extract::ConvertArguments),
+    Convert(convert::ConvertArguments),
+    Aof(aof::AofArguments),
     Synth(synth::SynthArguments),
 }
 
@@ -76,7 +80,8 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Digest(arguments) }) => digest::run(arguments),
         Ok(Arguments { command: Command::Export(arguments) }) => export::run(arguments),
         Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
-        Ok(Arguments { command: Command::Convert(arguments) }) => extract::run_convert(arguments),
+        Ok(Arguments { command: Command::Convert(arguments) }) => convert::run(arguments),
+        Ok(Arguments { command: Command::Aof(arguments) }) => aof::run(arguments),
         Ok(Arguments { command: Command::Synth(arguments) }) => synth::run(&arguments),
         Err(error) => usage(&error),
     };

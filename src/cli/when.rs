@@ -21,7 +21,8 @@ pub(crate) fn span(text: &str) -> Result<i64, String> {
     parsed.ok_or_else(|| "neither milliseconds nor a number with ms, s, m, h or d".to_owned())
 }
 
-fn date(text: &str) -> Option<i64> {
+/// The ms since 1970 of a date in UTC.
+pub(crate) fn date(text: &str) -> Option<i64> {
     let text = text.strip_suffix('Z').or_else(|| text.strip_suffix(" UTC")).unwrap_or(text);
     let (day, clock) = match text.split_once(['T', ' ']) {
         Some((day, clock)) => (day, clock),

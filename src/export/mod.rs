@@ -6,6 +6,7 @@
 //! `JsonLines` (feature `json`) writes one JSON object a line, one line a key, which any tool can
 //! read by line: `jq`, a log pipeline, a database's bulk loader. Nothing is shortened and no byte is
 //! replaced, so the lines can be compared with those of another dump, or turned back into commands.
+//! `RecordLines` does the same for the records of append-only files.
 //!
 //! ```
 //! use redkeep::export::{CommandsOptions, export_commands};
@@ -33,5 +34,5 @@ mod json;
 mod resp;
 
 #[cfg(feature = "json")]
-pub use json::{JsonLines, JsonOutcome, export_json};
+pub use json::{JsonLines, JsonOutcome, RecordLines, export_json};
 pub use resp::{CommandForm, Commands, CommandsOptions, CommandsOutcome, export_commands};

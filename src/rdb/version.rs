@@ -151,6 +151,9 @@ impl fmt::Display for ServerVersion {
 }
 
 impl ServerVersion {
+    /// The newest Redis that is known here.
+    pub const NEWEST_REDIS: ServerVersion = ServerVersion { valkey: false, major: 8, minor: 10 };
+
     /// Whether it is a Valkey.
     #[must_use]
     pub fn is_valkey(self) -> bool {

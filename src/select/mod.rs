@@ -12,6 +12,7 @@
 //! - A [`Filter`] is a set of [`Condition`]s that must hold and of such that must not. It answers
 //!   with a [`Decision`] that names what rejected the key, and [`Rejections`] adds those up: what a
 //!   filter leaves out is counted, not dropped in silence.
+//! - A [`RecordFilter`] says which records of a log are meant.
 //! - A [`MemberFilter`] leaves out parts of values: fields, members, elements, stream entries.
 //! - A [`Transform`] gives keys other names, databases and expiries on their way.
 //!
@@ -53,6 +54,7 @@ mod filter;
 mod glob;
 mod key;
 mod members;
+mod record;
 mod sieve;
 mod slot;
 mod transform;
@@ -65,6 +67,7 @@ pub use key::KeyPattern;
 #[cfg(feature = "regex")]
 pub use key::{BadRegex, KeyRegex};
 pub use members::{MemberCondition, MemberCounts, MemberFilter, MemberOptions};
+pub use record::{RecordDecision, RecordFilter, RecordFilterOptions};
 pub use sieve::Sieve;
 pub use slot::{SLOTS, hash_tag, slot};
 pub use transform::{ExpiryChange, Rename, Transform, TransformCounts, TransformOptions};

@@ -1,6 +1,19 @@
 //! What people come for, one verb a file: each is a plain function over readers and writers, with
-//! options in and an outcome out. Nothing here prints, and no file is opened by name.
+//! options in and an outcome out. Nothing here prints.
+//!
+//! What has to appear whole or not at all, under a name of its own, goes through [`Place`] (a file)
+//! or [`LogFolder`] (a log of several files).
 
+mod aof;
+#[cfg(feature = "json")]
+mod cat;
 mod extract;
+mod log_folder;
+mod place;
 
+pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
+#[cfg(feature = "json")]
+pub use cat::{CatFormat, CatOptions, CatOutcome, cat_aof};
 pub use extract::{ExtractOptions, ExtractOutcome, extract};
+pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
+pub use place::Place;

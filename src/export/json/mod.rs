@@ -9,6 +9,7 @@ mod keydb;
 mod lines;
 mod outcome;
 mod raw;
+mod records;
 mod score;
 mod stream;
 mod text;
@@ -16,4 +17,5 @@ mod value;
 mod writer;
 
 pub use outcome::JsonOutcome;
+pub use records::RecordLines;
 pub use writer::{JsonLines, export_json};

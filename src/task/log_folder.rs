@@ -1,0 +1,354 @@
+//! A folder of logs that appears whole or not at all.
+
+use crate::aof::{Content, FileKind, Manifest, ManifestEntry};
+use crate::error::{Error, Result};
+use crate::task::place::{beside, folder_of, named, sync_folder};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Where a log is written to: one file, or several.
+///
+/// It is a [`Write`] for the file that was begun last.
+///
+/// ```
+/// use redkeep::aof::{Content, FileKind};
+/// use redkeep::task::{LogTarget, SingleLog};
+/// let mut log = SingleLog::new(Vec::new());
+/// log.begin(FileKind::Base, Content::Log)?;
+/// assert!(!log.has_parts());
+/// # Ok::<(), redkeep::Error>(())
+/// ```
+pub trait LogTarget: Write {
+    /// Whether the parts of a log become files of their own.
+    fn has_parts(&self) -> bool;
+
+    /// Begins the next part, which starts with an RDB or not: the base, if there is one, and then
+    /// increments.
+    ///
+    /// # Errors
+    /// `Usage` for a part that cannot come next, `Io` where its file cannot be made.
+    fn begin(&mut self, kind: FileKind, content: Content) -> Result<()>;
+}
+
+/// A log of one file, whatever it is written to: all parts go there in turn.
+#[derive(Debug)]
+pub struct SingleLog<W> {
+    target: W,
+    begun: bool,
+}
+
+impl<W: Write> SingleLog<W> {
+    /// A log that is written here.
+    pub fn new(target: W) -> SingleLog<W> {
+        SingleLog { target, begun: false }
+    }
+
+    /// Gives back what it was written to.
+    pub fn into_inner(self) -> W {
+        self.target
+    }
+}
+
+impl<W: Write> LogTarget for SingleLog<W> {
+    fn has_parts(&self) -> bool {
+        false
+    }
+
+    fn begin(&mut self, _: FileKind, content: Content) -> Result<()> {
+        if std::mem::replace(&mut self.begun, true) && content == Content::Rdb {
+            return Err(Error::usage("a log of one file has an RDB only at its beginning"));
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for SingleLog<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.target.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.target.flush()
+    }
+}
+
+/// A new folder of logs beside its final place, its files called as servers call them.
+///
+/// [`commit`](LogFolder::commit) syncs the files, writes the manifest last and then renames the
+/// folder into its place, so that no server ever finds a part of it. Dropped before that, nothing of
+/// it stays.
+///
+/// ```
+/// use redkeep::aof::{Content, FileKind, Fileset, FilesetOptions, LogWriter, Startup};
+/// use redkeep::task::{LogFolder, LogTarget};
+/// # let data = std::env::temp_dir().join(format!("redkeep-doc-folder-{}", std::process::id()));
+/// # std::fs::create_dir_all(&data)?;
+/// let mut folder = LogFolder::create(&data.join("appendonlydir"), "appendonly.aof", false)?;
+/// folder.begin(FileKind::Increment, Content::Log)?;
+/// let mut log = LogWriter::new(folder);
+/// log.command(0, &["SET", "a", "1"])?;
+/// log.rotate(|folder| folder.begin(FileKind::Increment, Content::Log))?;
+/// log.command(0, &["SET", "b", "1"])?;
+/// log.finish()?.commit()?;
+///
+/// let fileset = Fileset::find(&data, &FilesetOptions::new("redis-7.2".parse().unwrap()))?;
+/// assert_eq!((fileset.startup, fileset.files.len()), (Startup::Loads, 2));
+/// # std::fs::remove_dir_all(&data)?;
+/// # Ok::<(), redkeep::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct LogFolder {
+    name: String,
+    path: PathBuf,
+    /// Where it is while it is written; none once it is in its place.
+    temporary: Option<PathBuf>,
+    replace: bool,
+    current: Option<File>,
+    manifest: Manifest,
+}
+
+/// A folder that is in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlacedFolder {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Where the folder is now that was there before, if there was one with anything in it.
+    pub moved_to: Option<PathBuf>,
+}
+
+impl LogFolder {
+    /// Begins a folder that will be at `path`, for a server with this `appendfilename`. One that is
+    /// there already is kept unless it is empty or `replace`, and then moved aside.
+    ///
+    /// # Errors
+    /// `Io` where something is there and not to be replaced, or where no folder can be made; `Usage`
+    /// for a file name that is a path.
+    pub fn create(path: &Path, file_name: &str, replace: bool) -> Result<LogFolder> {
+        if file_name.is_empty() || file_name.contains(['/', '\\']) {
+            return Err(Error::usage("the name of a log is a bare name"));
+        }
+        // Found out now rather than after an hour's work; the commit looks again.
+        if !replace && !is_free(path).map_err(|error| named(error, path))? {
+            return Err(taken(path));
+        }
+        let (temporary, ()) = beside(path, |temporary| fs::create_dir(temporary))?;
+        Ok(LogFolder {
+            name: file_name.to_owned(),
+            path: path.to_owned(),
+            temporary: Some(temporary),
+            replace,
+            current: None,
+            manifest: Manifest::default(),
+        })
+    }
+
+    /// Puts the folder in its place: its files first, its manifest last, then its name. What was
+    /// there gets the name with `.old-1`, or the next free number, behind it.
+    ///
+    /// # Errors
+    /// `Usage` where no part was begun; `Io` where something fails: what was there before is there
+    /// again then, or under the name that the error gives.
+    pub fn commit(mut self) -> Result<PlacedFolder> {
+        self.close()?;
+        let Some(temporary) = self.temporary.clone() else {
+            return Err(Error::usage("the folder is in its place"));
+        };
+        let manifest = self.manifest.to_bytes()?;
+        let write = || {
+            let mut file = File::create_new(temporary.join(format!("{}.manifest", self.name)))?;
+            file.write_all(&manifest)?;
+            file.sync_all()?;
+            sync_folder(&temporary)
+        };
+        write().map_err(|error| named(error, &self.path))?;
+        let moved_to = self.make_room()?;
+        if let Err(error) = fs::rename(&temporary, &self.path) {
+            let back = moved_to.as_ref().map(|old| fs::rename(old, &self.path));
+            let lost = moved_to.filter(|_| back.is_some_and(|back| back.is_err()));
+            return Err(named(error, lost.as_ref().unwrap_or(&self.path)));
+        }
+        self.temporary = None;
+        sync_folder(folder_of(&self.path)).map_err(|error| named(error, &self.path))?;
+        Ok(PlacedFolder { manifest: std::mem::take(&mut self.manifest), moved_to })
+    }
+
+    /// Moves what is in the place aside, or an empty folder out of the way.
+    fn make_room(&self) -> Result<Option<PathBuf>> {
+        let name = |error| named(error, &self.path);
+        if is_free(&self.path).map_err(name)? {
+            // It takes none but an empty folder.
+            let _ = fs::remove_dir(&self.path);
+            return Ok(None);
+        }
+        if !self.replace {
+            return Err(taken(&self.path));
+        }
+        for n in 1..u32::MAX {
+            let mut old = self.path.clone().into_os_string();
+            old.push(format!(".old-{n}"));
+            let old = PathBuf::from(old);
+            if old.symlink_metadata().is_err() {
+                fs::rename(&self.path, &old).map_err(name)?;
+                return Ok(Some(old));
+            }
+        }
+        Err(taken(&self.path))
+    }
+
+    /// Syncs the part that is being written.
+    fn close(&mut self) -> Result<()> {
+        match self.current.take() {
+            Some(file) => file.sync_all().map_err(|error| named(error, &self.path)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a folder can be put there without losing anything.
+fn is_free(path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Ok(facts) if facts.is_dir() => Ok(fs::read_dir(path)?.next().is_none()),
+        other => other.map(|_| false),
+    }
+}
+
+fn taken(path: &Path) -> Error {
+    named(io::ErrorKind::AlreadyExists.into(), path)
+}
+
+impl LogTarget for LogFolder {
+    fn has_parts(&self) -> bool {
+        true
+    }
+
+    fn begin(&mut self, kind: FileKind, content: Content) -> Result<()> {
+        let seq = self.manifest.increments.last().map_or(1, |last| last.seq + 1);
+        let seq = if kind == FileKind::Base { 1 } else { seq };
+        let end = match (kind, content) {
+            (FileKind::Base, Content::Rdb) => "base.rdb",
+            (FileKind::Base, _) => "base.aof",
+            _ => "incr.aof",
+        };
+        let name = format!("{}.{seq}.{end}", self.name);
+        let entry = ManifestEntry::new(name.as_str(), seq, kind);
+        match kind {
+            FileKind::Base if self.manifest.loaded().next().is_none() => {}
+            FileKind::Increment => {}
+            _ => return Err(Error::usage("a base comes first, and history not at all")),
+        }
+        self.close()?;
+        let Some(temporary) = &self.temporary else {
+            return Err(Error::usage("the folder is in its place"));
+        };
+        let file = File::create_new(temporary.join(&name));
+        self.current = Some(file.map_err(|error| named(error, &self.path))?);
+        match kind {
+            FileKind::Base => self.manifest.base = Some(entry),
+            _ => self.manifest.increments.push(entry),
+        }
+        Ok(())
+    }
+}
+
+impl Write for LogFolder {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.current {
+            Some(file) => file.write(bytes),
+            None => Err(io::Error::new(io::ErrorKind::InvalidInput, "no part was begun")),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.current.as_mut().map_or(Ok(()), File::flush)
+    }
+}
+
+impl Drop for LogFolder {
+    fn drop(&mut self) {
+        self.current = None;
+        if let Some(temporary) = &self.temporary {
+            // It was made here, under a name of ours; that this may fail changes nothing.
+            let _ = fs::remove_dir_all(temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn folder(path: &Path, replace: bool) -> LogFolder {
+        let mut folder = LogFolder::create(path, "my log", replace).unwrap();
+        folder.begin(FileKind::Base, Content::Rdb).unwrap();
+        folder.write_all(b"base").unwrap();
+        folder.begin(FileKind::Increment, Content::Log).unwrap();
+        folder.begin(FileKind::Increment, Content::Log).unwrap();
+        folder.write_all(b"second").unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_folder_appears_whole_or_not_at_all() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("appendonlydir");
+        drop(folder(&path, false));
+        assert!(names(data.path()).is_empty());
+        let placed = folder(&path, false).commit().unwrap();
+        assert_eq!((placed.moved_to, names(data.path())), (None, vec!["appendonlydir".to_owned()]));
+        let files = ["my log.1.base.rdb", "my log.1.incr.aof", "my log.2.incr.aof"];
+        assert_eq!(names(&path), [&files[..], &["my log.manifest"]].concat());
+        let manifest = fs::read(path.join("my log.manifest")).unwrap();
+        assert_eq!(Manifest::parse(&manifest).unwrap(), placed.manifest);
+        assert_eq!(fs::read(path.join(files[2])).unwrap(), b"second");
+    }
+
+    #[test]
+    fn what_was_there_is_kept_or_moved_aside_and_never_deleted() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("logs");
+        let early = folder(&path, false);
+        fs::create_dir(&path).unwrap();
+        folder(&path, false).commit().unwrap();
+        assert!(early.commit().unwrap_err().is_io());
+        let refused = LogFolder::create(&path, "a", false).unwrap_err();
+        assert_eq!(refused.io_kind(), Some(io::ErrorKind::AlreadyExists));
+        for n in 1..3 {
+            fs::write(path.join("own"), n.to_string()).unwrap();
+            let moved = folder(&path, true).commit().unwrap().moved_to.unwrap();
+            assert_eq!(moved, data.path().join(format!("logs.old-{n}")));
+            assert_eq!(fs::read_to_string(moved.join("own")).unwrap(), n.to_string());
+        }
+        assert_eq!(names(data.path()), ["logs", "logs.old-1", "logs.old-2"]);
+        let file = data.path().join("file");
+        fs::write(&file, b"x").unwrap();
+        assert!(LogFolder::create(&file, "a", false).is_err());
+    }
+
+    #[test]
+    fn parts_come_in_the_order_of_a_log() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("logs");
+        let mut folder = folder(&path, false);
+        let again = folder.begin(FileKind::Base, Content::Rdb).unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::Usage);
+        assert!(folder.begin(FileKind::History, Content::Log).is_err());
+        assert!(LogFolder::create(&path, "a/b", false).is_err());
+        let empty = LogFolder::create(&path, "a", false).unwrap();
+        assert_eq!(empty.commit().unwrap_err().kind(), ErrorKind::Usage);
+        let mut single = SingleLog::new(Vec::new());
+        single.begin(FileKind::Base, Content::Rdb).unwrap();
+        single.begin(FileKind::Increment, Content::Log).unwrap();
+        assert!(single.begin(FileKind::Increment, Content::Rdb).is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! A file that appears whole or not at all.
+
+use crate::error::{Error, Result};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A new file beside its final place: synced, then renamed into it. Dropped before that, nothing
+/// of it stays.
+///
+/// ```
+/// use redkeep::task::Place;
+/// use std::io::Write;
+/// # let folder = std::env::temp_dir().join(format!("redkeep-doc-place-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("dump.rdb");
+/// let mut place = Place::create(&path, false)?;
+/// place.write_all(b"REDIS0009")?;
+/// assert!(!path.exists());
+/// place.commit()?;
+/// assert!(path.exists() && Place::create(&path, false).is_err());
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), redkeep::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Place {
+    /// None once it is committed.
+    file: Option<File>,
+    temporary: PathBuf,
+    path: PathBuf,
+    replace: bool,
+}
+
+impl Place {
+    /// Begins a file that will be at `path`; one that is there already is kept unless `replace`.
+    ///
+    /// # Errors
+    /// `Io` where one is there and not to be replaced, or where no file can be made in its folder.
+    pub fn create(path: &Path, replace: bool) -> Result<Place> {
+        // Found out now rather than after an hour's work; the commit looks again.
+        if !replace && path.symlink_metadata().is_ok() {
+            return Err(named(io::ErrorKind::AlreadyExists.into(), path));
+        }
+        let make =
+            |temporary: &Path| OpenOptions::new().write(true).create_new(true).open(temporary);
+        let (temporary, file) = beside(path, make)?;
+        Ok(Place { file: Some(file), temporary, path: path.to_owned(), replace })
+    }
+
+    /// Puts the file in its place: its bytes first, then its name, then the folder that holds it.
+    ///
+    /// # Errors
+    /// `Io` where that fails, or where a file has come to be at the place that is not to be replaced.
+    pub fn commit(mut self) -> Result<()> {
+        let Some(file) = self.file.take() else { return Ok(()) };
+        let commit = || {
+            file.sync_all()?;
+            match self.replace {
+                true => fs::rename(&self.temporary, &self.path)?,
+                false => rename_new(&self.temporary, &self.path)?,
+            }
+            sync_folder(folder_of(&self.path))
+        };
+        commit().map_err(|error| {
+            let _ = fs::remove_file(&self.temporary);
+            named(error, &self.path)
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            // Nobody is there to hear that this failed, and nothing would follow from it.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+impl Write for Place {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.as_mut().map_or(Err(io::ErrorKind::NotConnected.into()), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), File::flush)
+    }
+}
+
+/// Gives a file its name unless something has it.
+fn rename_new(temporary: &Path, path: &Path) -> io::Result<()> {
+    // A link fails where the name is taken, which a rename would overwrite.
+    match fs::hard_link(temporary, path) {
+        Ok(()) => fs::remove_file(temporary),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // A file system without links: the moment between these two is the best there is.
+        Err(_) if path.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(temporary, path),
+    }
+}
+
+/// Makes something under a name beside `path` that nothing has.
+pub(crate) fn beside<T>(
+    path: &Path,
+    make: impl Fn(&Path) -> io::Result<T>,
+) -> Result<(PathBuf, T)> {
+    let process = std::process::id();
+    for n in 0..u32::MAX {
+        let temporary = folder_of(path).join(format!(".redkeep-{process}-{n}"));
+        match make(&temporary) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|made| (temporary, made)).map_err(|error| named(error, path)),
+        }
+    }
+    Err(named(io::ErrorKind::AlreadyExists.into(), path))
+}
+
+/// The folder that a file is in; of a bare name the current one.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes the names in a folder last.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Elsewhere a folder cannot be opened as a file.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+pub(crate) fn named(error: io::Error, path: &Path) -> Error {
+    Error::from(error).in_file(path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+        entries.map(|name| name.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.rdb");
+        let mut place = Place::create(&path, false).unwrap();
+        place.write_all(b"half").unwrap();
+        assert!(!path.exists());
+        drop(place);
+        assert!(names(folder.path()).is_empty());
+        let (mut one, mut other) =
+            (Place::create(&path, false).unwrap(), Place::create(&path, false).unwrap());
+        one.write_all(b"whole").unwrap();
+        other.write_all(b"later").unwrap();
+        one.commit().unwrap();
+        assert!(other.commit().is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(names(folder.path()), ["out.rdb"]);
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_kept_unless_told_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.rdb");
+        fs::write(&path, b"old").unwrap();
+        let error = Place::create(&path, false).unwrap_err();
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::AlreadyExists));
+        let mut place = Place::create(&path, true).unwrap();
+        place.write_all(b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        place.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["out.rdb"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = Place::create(Path::new("/nowhere/out.rdb"), false).unwrap_err();
+        assert!(error.is_io() && error.to_string().contains("/nowhere/out.rdb"));
+    }
+}
