@@ -151,6 +151,10 @@ impl fmt::Display for ServerVersion {
 }
 
 impl ServerVersion {
+    /// The newest releases that are known here.
+    pub(crate) const NEWEST_REDIS: Self = ServerVersion { valkey: false, major: 8, minor: 10 };
+    pub(crate) const NEWEST_VALKEY: Self = ServerVersion { valkey: true, major: 9, minor: 1 };
+
     /// Whether it is a Valkey.
     #[must_use]
     pub fn is_valkey(self) -> bool {
