@@ -215,7 +215,7 @@ impl Fileset {
             let file = path.file_name().map(|name| name.to_string_lossy().into_owned());
             let name = file.unwrap_or_default();
             let folder = path.parent().unwrap_or(Path::new(""));
-            return match name.ends_with(".manifest") && Content::of(&head) == Content::Log {
+            return match name.ends_with(".manifest") && Content::of(&head) != Content::Rdb {
                 true => set.parts(folder, Some(path), None),
                 false => set.single(path, Layout::Single),
             };
