@@ -16,6 +16,7 @@ const TARGETS: &[(&str, Law)] = &[
     ("encodings", laws::encodings),
     ("lzf", laws::lzf),
     ("check", laws::check),
+    ("aof_check", aof_laws::check),
     ("aof_resp", aof_laws::resp),
     ("aof_manifest", aof_laws::manifest),
     #[cfg(feature = "json")]
