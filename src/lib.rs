@@ -6,6 +6,7 @@
 //! - [`rdb::check`] says whether a dump is sound, what is in it, and whether a given server would
 //!   load it.
 //! - [`aof`] reads logs of commands, says where they end and what a server would load from a folder.
+//! - [`aof::check`] says whether a log is sound, and what a cut at its last good boundary would lose.
 //! - [`select`] chooses keys, by the servers' own patterns and by all that a record says of its key.
 //! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
 //! - `export` (feature `json`) writes dumps as JSON lines.
@@ -55,7 +56,7 @@
 //! |---|---|
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
-//! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`] |
+//! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`], and above that [`aof::check`] |
 //! | meaning | [`select`], `digest`, `export` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |

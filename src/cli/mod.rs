@@ -3,10 +3,12 @@
 //! The only place that reads the clock, prints, or knows a terminal.
 
 mod check;
+mod content;
 mod export;
 mod extract;
 mod filter;
 mod human;
+mod log_report;
 mod output;
 mod progress;
 mod report;
@@ -22,9 +24,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// Checks and exports Redis and Valkey dumps (RDB files), and takes parts out of them.
+/// Checks Redis and Valkey dumps (RDB files) and logs (AOF), exports dumps, and takes parts out of
+/// them.
 ///
-/// No command changes a dump: what is written is a file of its own.
+/// No command changes a dump or log: what is written is a file of its own.
 #[derive(Debug, Parser)]
 #[command(name = "redkeep", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -44,7 +47,7 @@ Exit codes:
   0  done, and nothing found
   1  could not be done: no such file, reading or writing failed
   2  the arguments make no sense
-  3  something is wrong with the dump";
+  3  something is wrong with the dump or log";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
