@@ -97,3 +97,34 @@ impl Finding {
         Finding { offset, ..Finding::new(code, severity, Some(file), error.to_string()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_counted_and_past_the_cap_the_first_of_the_worst_stays() {
+        let mut findings = Findings::new(2);
+        assert_eq!(findings.verdict(), Verdict::Sound);
+        let mut add = |code, severity| {
+            findings.add(code, severity, || Finding::new(code, severity, None, String::new()));
+        };
+        add("a", Severity::Note);
+        add("b", Severity::Problem);
+        add("b", Severity::Problem);
+        add("c", Severity::Damage);
+        add("d", Severity::Damage);
+        assert_eq!(findings.verdict(), Verdict::Findings);
+        assert!(findings.found("d") && !findings.found("e"));
+        let (list, counts) = findings.into_parts();
+        let codes: Vec<_> = list.iter().map(|finding| finding.code).collect();
+        assert_eq!((codes, counts["b"], counts["d"]), (vec!["c", "a"], 2, 1));
+    }
+
+    #[test]
+    fn notes_leave_a_log_sound() {
+        let mut findings = Findings::new(0);
+        findings.add("a", Severity::Note, || unreachable!("no room"));
+        assert_eq!((findings.verdict(), findings.counts["a"]), (Verdict::Sound, 1));
+    }
+}
