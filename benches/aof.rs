@@ -5,6 +5,7 @@ mod data;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use redkeep::Error;
+use redkeep::aof::check::{AofCheckOptions, Report, check_log};
 use redkeep::aof::{CommandSpec, SliceReader, StreamReader, write_timestamp};
 use redkeep::synth::write_log;
 use std::sync::LazyLock;
@@ -68,5 +69,13 @@ fn keys(bencher: Bencher<'_, '_>) {
                 spec.iter().flat_map(|spec| spec.keys(command)).map(<[u8]>::len).sum::<usize>();
         }
         Ok::<_, Error>(bytes)
+    });
+}
+
+#[divan::bench]
+fn check(bencher: Bencher<'_, '_>) {
+    let options = AofCheckOptions::default();
+    bencher.counter(BytesCount::of_slice(&LOG[..])).bench_local(|| -> Result<Report, Error> {
+        check_log(black_box(&LOG[..]), "a.aof", &options)
     });
 }

@@ -9,6 +9,7 @@
 //!   it leaves out parts of values, and changes names, databases and expiries.
 //! - [`aof`] reads and writes logs of commands, says where they end and what a server would load from
 //!   a folder.
+//! - [`aof::check`] says whether a log is sound, and what a cut at its last good boundary would lose.
 //! - [`task`] does what people come for: copying some keys of a dump into one of their own, making
 //!   logs of dumps and the other way, printing logs.
 //! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
@@ -59,7 +60,7 @@
 //! |---|---|
 //! | ground | [`Error`], [`Limits`], [`UnixMillis`] |
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
-//! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`] |
+//! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`], and above that [`aof::check`] |
 //! | meaning | [`pipe`], [`select`], [`export`], `digest`, `synth` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |

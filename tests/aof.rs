@@ -3,6 +3,8 @@
 
 #[path = "common/aof_laws.rs"]
 mod aof_laws;
+#[path = "aof/check.rs"]
+mod check;
 #[path = "aof/commands.rs"]
 mod commands;
 #[path = "aof/common.rs"]
@@ -72,11 +74,13 @@ proptest! {
             }
         }
         aof_laws::resp_as(&log, window, step, held);
+        aof_laws::check_as(&log, window, step);
     }
 
     #[test]
     fn any_bytes_are_read_alike(bytes in vec(any::<u8>(), 0..200)) {
         aof_laws::resp(&bytes);
+        aof_laws::check(&bytes);
     }
 
     #[test]

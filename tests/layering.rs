@@ -24,6 +24,9 @@ const GIVEN_OUT: [&str; 6] = ["Error", "ErrorKind", "Fault", "Limits", "Result",
 /// Who may use the modules of the top floor.
 const USERS: [(&str, &[&str]); 3] = [("cli", &["bin"]), ("bin", &[]), ("guide", &[])];
 
+/// Modules whose `check` stands above the rest of them.
+const FORMATS: [&str; 2] = ["rdb", "aof"];
+
 fn floor(name: &str) -> Option<usize> {
     if GIVEN_OUT.contains(&name) {
         return Some(0);
@@ -52,9 +55,9 @@ fn breaches(file: &str, source: &str) -> Vec<String> {
 fn breach(file: &str, own: &str, path: &[String]) -> Option<&'static str> {
     let target = path.first().filter(|name| *name != "*")?;
     if target == own {
-        let check = own == "rdb" && path.get(1).is_some_and(|name| name == "check");
-        let above = file.starts_with("rdb/check/") || file == "rdb/mod.rs";
-        return (check && !above).then_some("the rest of `rdb` is below it");
+        let check = FORMATS.contains(&own) && path.get(1).is_some_and(|name| name == "check");
+        let above = file.starts_with(&format!("{own}/check/")) || file == format!("{own}/mod.rs");
+        return (check && !above).then_some("the rest of its module is below it");
     }
     let Some(target_floor) = floor(target) else {
         return Some("is on no floor that tests/layering.rs knows");
@@ -241,6 +244,8 @@ fn each_kind_of_breach_is_seen() {
         ("rdb/entry.rs", "use crate::rdb::check::Report;"),
         ("rdb/entry.rs", "use super::check::Report;"),
         ("rdb/encoding/mod.rs", "use crate::rdb::{check, item::Item};"),
+        ("aof/record.rs", "use crate::aof::check::Report;"),
+        ("aof/record.rs", "use super::check::Report;"),
         ("live/sync.rs", "use crate::repo::Store;"),
         ("repo/store.rs", "use crate::live::Sync;"),
         ("repo/store.rs", "use crate::task::Plan;"),
@@ -261,6 +266,7 @@ fn each_kind_of_breach_is_seen() {
         ("lib.rs", "pub use crate::rdb; pub mod cli;"),
         ("wire/cursor.rs", "use crate::error::Fault; use crate::Limits;"),
         ("rdb/mod.rs", "pub mod check; use check::Report;"),
+        ("aof/check/set.rs", "use crate::aof::check::report::Report; use crate::rdb::check;"),
         ("rdb/check/mod.rs", "use crate::rdb::check::report::Report; use super::Entry;"),
         ("rdb/entry.rs", "use super::{value::Value, string}; mod tests { use super::*; }"),
         ("error.rs", "mod tests { use super::Error; mod more { use super::super::Error; } }"),

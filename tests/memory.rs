@@ -7,6 +7,7 @@
 mod dumps;
 
 use dumps::{counted, dump, key, len, text};
+use redkeep::aof::check::{AofCheckOptions, Verdict as LogVerdict, check_log};
 use redkeep::aof::{self, CommandSpec, EndKind, write_command};
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice, check_stream};
 use redkeep::rdb::{Decoder, EventKind, Items, SliceReader, StrBuf, StreamReader};
@@ -448,4 +449,70 @@ fn a_giant_command_is_held_whole_and_not_beyond_the_limit() {
         assert_eq!((end.kind, fault), (EndKind::Stopped, Some(Fault::Held)));
     });
     assert!(bytes < 30 * MIB, "{bytes} bytes");
+}
+
+/// Logs of 12 MiB that cost a careless reader much, made while they are read.
+fn heavy_logs() -> Vec<(&'static str, LogVerdict, Repeated)> {
+    let of = |head: &[u8], record: &[u8]| Repeated {
+        head: head.to_vec(),
+        record: record.to_vec(),
+        times: 12 * MIB / record.len(),
+        tail: Vec::new(),
+        at: 0,
+    };
+    let set = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n";
+    vec![
+        ("commands", LogVerdict::Sound, of(b"", set)),
+        ("an open transaction", LogVerdict::OpenMulti, of(b"*1\r\n$5\r\nMULTI\r\n", set)),
+        ("zeros", LogVerdict::ZeroTail, of(set, &[0; 1000])),
+        ("noise", LogVerdict::Corrupt, of(b"*0\r\n", b"noise\r\n*1\r\n$9\r\nnot")),
+        ("commands behind a wrong byte", LogVerdict::Corrupt, of(b"*0\r\n", set)),
+        ("findings", LogVerdict::Findings, of(b"", b"*2\r\n$4\r\nFROB\r\n$1\r\na\r\n")),
+        // Every line might begin a command of a million arguments, which are the lines behind it.
+        ("lines of lines", LogVerdict::Corrupt, of(b"*0\r\n", b"$10\r\n\r\n*1000000\r\n")),
+        // The same, with a whole command in each of the arguments.
+        (
+            "lines with commands",
+            LogVerdict::Corrupt,
+            of(b"*0\r\n", b"$21\r\n\r\n*1\r\n$1\r\nx\r\n*1000000\r\n"),
+        ),
+    ]
+}
+
+#[test]
+fn a_log_is_checked_in_windows_whatever_is_in_it() {
+    let _alone = ALONE.lock().unwrap();
+    for (name, verdict, source) in heavy_logs() {
+        let (size, begun) = (source.len() as u64, std::time::Instant::now());
+        let mut report = None;
+        let bytes = peak(|| {
+            report = Some(check_log(source, "a.aof", &AofCheckOptions::default()).unwrap());
+        });
+        let report = report.unwrap();
+        assert_eq!((report.verdict, report.bytes), (verdict, size), "{name}");
+        assert!(bytes < 8 * MIB, "{name}: {bytes} bytes");
+        let cut = report.files[0].cut;
+        assert_eq!(cut.is_some_and(|cut| !cut.searched), name.starts_with("lines"), "{name}");
+        if name.starts_with("commands behind") {
+            assert_eq!(cut.unwrap().lost_commands, 12 * MIB as u64 / 27);
+        }
+        assert!(begun.elapsed().as_secs() < 60, "{name}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_small_log_costs_little_whatever_it_claims() {
+    let _alone = ALONE.lock().unwrap();
+    for log in [
+        &b"*2000000000\r\n$1\r\na\r\n"[..],
+        b"*1\r\n$1000000000000\r\na\r\n",
+        b"*1\r\n$18446744073709551615\r\na\r\n",
+        b"REDIS0009\xfb\x81\0\0\0\xff\0\0\0\0\0",
+    ] {
+        let bytes = peak(|| {
+            let report = check_log(log, "a.aof", &AofCheckOptions::default()).unwrap();
+            assert!(report.verdict > LogVerdict::Findings);
+        });
+        assert!(bytes < 8 * MIB, "{}: {bytes} bytes", log.escape_ascii());
+    }
 }

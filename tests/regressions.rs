@@ -26,6 +26,7 @@ const TARGETS: &[(&str, Law)] = &[
     ("convert", writing_laws::convert),
     ("payload", writing_laws::payload),
     ("select", laws::select),
+    ("aof_check", aof_laws::check),
     ("aof_resp", aof_laws::resp),
     ("aof_manifest", aof_laws::manifest),
     #[cfg(feature = "json")]

@@ -58,6 +58,8 @@
 //! load from a folder, and the [`Trap`]s: a log whose manifest is gone, for one, makes a server
 //! start empty, write a new base over the old one, and append to an increment it never loaded.
 //!
+//! Whether all of that is sound, and what a cut would lose, is for [`check`] to say.
+//!
 //! # Commands
 //!
 //! [`CommandSpec`] knows every command that servers log: who knows it, how many arguments it takes,
@@ -78,6 +80,7 @@
 //! assert_eq!((end.kind, end.valid_up_to), (EndKind::Torn, 57));
 //! ```
 
+pub mod check;
 mod commands;
 mod encode;
 mod fileset;

@@ -13,6 +13,7 @@ use crate::error::Fault;
 use crate::wire::cursor::{Cursor, Res, Stop, part};
 use crate::wire::number::parse_integer;
 use std::fmt;
+use std::ops::Range;
 
 /// Bytes of the longest annotation that servers read, its LF counted: their buffer has 1024, the
 /// last of which is for a zero.
@@ -293,7 +294,7 @@ pub(crate) struct Walk {
     argc: usize,
     args_at: usize,
     /// Arguments still to pass.
-    left: usize,
+    pub(crate) left: usize,
     /// Bytes passed.
     pub(crate) at: usize,
 }
@@ -383,20 +384,28 @@ pub(crate) fn annotation(input: &[u8]) -> Res<usize> {
 ///
 /// The work is bounded by the length of `input`, whatever it holds.
 pub(crate) fn next_command(input: &[u8], from: usize) -> Option<usize> {
-    let mut fuel = input.len();
-    let mut at = from;
-    while fuel > 0 {
-        let rest = input.get(at..)?;
-        at += rest.iter().position(|&byte| byte == b'*')?;
+    find_command(input, from..input.len(), &mut input.len()).map(|found| found.start)
+}
+
+/// Where in `places` a whole command begins, and where it ends. `fuel` is the work that may be
+/// done; at 0 the search is given up.
+pub(crate) fn find_command(
+    input: &[u8],
+    places: Range<usize>,
+    fuel: &mut usize,
+) -> Option<Range<usize>> {
+    let mut at = places.start;
+    while *fuel > 0 {
+        at += part(input, at, places.end).iter().position(|&byte| byte == b'*')?;
         let behind = at.checked_sub(2).map(|before| part(input, before, at));
         if behind.is_none_or(|end| end == b"\r\n") {
             let candidate = input.get(at..)?;
             if let Ok(mut walk) = Walk::start(candidate) {
                 let all = walk.left;
                 let end = walk.run(candidate);
-                fuel = fuel.saturating_sub(1 + all - walk.left);
+                *fuel = fuel.saturating_sub(1 + all - walk.left);
                 if end.is_ok() {
-                    return Some(at);
+                    return Some(at..at + walk.at);
                 }
             }
         }
@@ -488,7 +497,7 @@ mod tests {
         assert_eq!(next_command(log, 15), None);
         assert_eq!(next_command(b"*1\r\n$1\r\nx\r\n", 0), Some(0));
         // Every line might begin a command of a million arguments, which are the lines behind it.
-        let hostile = b"$11\r\n\r\n*1000000\r\n".repeat(60_000);
+        let hostile = b"$10\r\n\r\n*1000000\r\n".repeat(60_000);
         assert_eq!(next_command(&hostile, 0), None);
     }
 }

@@ -79,6 +79,26 @@ impl<R: Read> StreamReader<R> {
         self.parser.end()
     }
 
+    /// The bytes read from the source and not used, and the source, which is lost where it failed
+    /// at its first bytes: all from [`offset`](Self::offset) on.
+    ///
+    /// ```
+    /// use redkeep::aof::StreamReader;
+    /// let mut reader = StreamReader::new(&b"*1\r\n$4\r\nEXEC\r\n*0\r\n"[..]);
+    /// while let Ok(Some(_)) = reader.next() {}
+    /// assert_eq!((reader.offset(), reader.into_rest().0), (14, b"*0\r\n".to_vec()));
+    /// ```
+    pub fn into_rest(self) -> (Vec<u8>, Option<R>) {
+        let (mut rest, unread) = match self.phase {
+            Phase::Start(source) => return (Vec::new(), Some(source)),
+            Phase::Between => return (Vec::new(), None),
+            Phase::Preamble(rdb) => rdb.into_rest(),
+            Phase::Log(window) => window.into_rest(),
+        };
+        rest.extend_from_slice(part(&unread.head, unread.at, unread.len));
+        (rest, Some(unread.source))
+    }
+
     /// The next record, lent until the next call; `None` after the end or an error.
     ///
     /// # Errors
@@ -225,6 +245,12 @@ impl<R: Read> Window<R> {
     #[inline(always)]
     fn bytes(&self) -> &[u8] {
         part(&self.buf, self.start, self.end)
+    }
+
+    fn into_rest(mut self) -> (Vec<u8>, R) {
+        self.buf.truncate(self.end);
+        self.buf.drain(..self.start);
+        (self.buf, self.source)
     }
 
     /// The window as it was before `used` bytes of it are consumed.

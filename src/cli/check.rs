@@ -1,17 +1,26 @@
-//! `redkeep check`: is this dump sound, what is in it, and would that server load it?
+//! `redkeep check`: is this dump or log sound, what is in it, and would that server load it?
 
+use crate::aof::check::{AofCheckOptions, Report as LogReport, check_fileset, check_log};
+use crate::aof::{Fileset, FilesetOptions, Layout};
+use crate::cli::content::{self, Kind};
+use crate::cli::log_report::LogPrintout;
 use crate::cli::report::Printout;
 use crate::cli::{Arguments, Exit, Opened, Source, complain, now, print, usage};
+use crate::error::Error;
 use crate::rdb::ServerVersion;
 use crate::rdb::check::{CheckOptions, Level, Report, Verdict, check_file, check_stream};
 use crate::time::UnixMillis;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::ffi::OsString;
 
-/// Check a dump: is it sound, what is in it, and would a given server load it?
+/// Check a dump or a log: is it sound, what is in it, and would a given server load it?
+///
+/// What PATH is goes by its content: a dump (RDB), a log (AOF) with or without an RDB in front, the
+/// manifest of a log, its folder (appendonlydir), or the `dir` of a server, of which is checked what
+/// the server would load with `appendonly yes`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// The dump, or `-` for standard input
+    /// The dump, log, manifest or folder, or `-` for a dump or log on standard input
     path: OsString,
     /// Print the whole report as one JSON document
     #[arg(long)]
@@ -38,27 +47,122 @@ pub(crate) fn run(arguments: CheckArguments) -> Exit {
         Ok(options) => options,
         Err(error) => return usage(&error),
     };
-    let checked = source.open("checking", true).and_then(|opened| {
-        let (report, len) = match opened {
-            Opened::File(file, len) => (check_file(file, &options), Some(len)),
-            Opened::Stream(stream) => (check_stream(stream, &options), None),
-        };
-        let report = report.map_err(|error| {
-            source.complain(error);
+    let task = Task { source, json, options, now };
+    task.run().unwrap_or_else(|exit| exit)
+}
+
+struct Task {
+    source: Source,
+    json: bool,
+    options: CheckOptions,
+    now: UnixMillis,
+}
+
+impl Task {
+    fn run(mut self) -> Result<Exit, Exit> {
+        if !self.source.is_stdin() && self.source.0.is_dir() {
+            return self.folder();
+        }
+        let opened = self.source.open("checking", true)?;
+        let (kind, opened) = content::look(opened, &self.source.0).map_err(|error| {
+            self.source.complain(error);
             Exit::Failed
         })?;
-        let text = if json {
-            as_json(&report)?
-        } else {
-            Printout { report: &report, name: &source.to_string(), len, now }.to_string()
+        match kind {
+            Kind::Dump => self.dump(opened),
+            Kind::Log => {
+                let name = match self.source.0.file_name() {
+                    Some(name) if !self.source.is_stdin() => name.to_string_lossy().into_owned(),
+                    _ => self.source.to_string(),
+                };
+                let options = AofCheckOptions::new(self.options.clone());
+                let report = match opened {
+                    Opened::File(file, _) => check_log(file, &name, &options),
+                    Opened::Stream(stream) => check_log(stream, &name, &options),
+                };
+                self.log(report)
+            }
+            Kind::Manifest => self.fileset(),
+        }
+    }
+
+    /// A folder of logs, or the `dir` of a server. With a dump alone in it, that is meant.
+    fn folder(&mut self) -> Result<Exit, Exit> {
+        let folder = &self.source.0;
+        let names = FilesetOptions::new(self.options.target.unwrap_or(ServerVersion::NEWEST_REDIS));
+        let dump = folder.join(&names.dump_name);
+        let set = Fileset::find(folder, &names).map_err(|error| self.failed(error))?;
+        let bare = set.layout == Layout::Absent && set.files.is_empty();
+        let log_left = set.traps.iter().any(|trap| trap.code() != "dump_ignored");
+        if bare && !log_left {
+            if !dump.is_file() {
+                complain(format_args!(
+                    "{}: neither a log nor a dump is in this directory; where they do not have their \
+                     usual names, give the manifest or the file",
+                    self.source
+                ));
+                return Err(Exit::Failed);
+            }
+            complain(format_args!(
+                "{}: no log here, so the dump is checked; a server with `appendonly yes` does not \
+                 read it and starts empty",
+                self.source
+            ));
+            self.source = Source(dump);
+            let opened = self.source.open("checking", true)?;
+            return self.dump(opened);
+        }
+        self.fileset()
+    }
+
+    fn fileset(&self) -> Result<Exit, Exit> {
+        let mut options = AofCheckOptions::new(self.options.clone());
+        // A manifest is called like its log.
+        let name = self.source.0.file_name().map(|name| name.to_string_lossy());
+        if let Some(name) = name.as_deref().and_then(|name| name.strip_suffix(".manifest")) {
+            options = options.file_name(name);
+        }
+        self.log(check_fileset(&self.source.0, &options))
+    }
+
+    fn log(&self, report: Result<LogReport, Error>) -> Result<Exit, Exit> {
+        let report = report.map_err(|error| self.failed(error))?;
+        let text = match self.json {
+            true => as_json(report.to_json())?,
+            false => LogPrintout { report: &report, name: &self.source.to_string(), now: self.now }
+                .to_string(),
+        };
+        print(text.as_bytes())?;
+        Ok(match report.verdict {
+            crate::aof::check::Verdict::Sound => Exit::Done,
+            _ => Exit::Findings,
+        })
+    }
+
+    fn dump(&self, opened: Opened) -> Result<Exit, Exit> {
+        let (report, len) = match opened {
+            Opened::File(file, len) => (check_file(file, &self.options), Some(len)),
+            Opened::Stream(stream) => (check_stream(stream, &self.options), None),
+        };
+        let report: Report = report.map_err(|error| self.failed(error))?;
+        let text = match self.json {
+            true => as_json(report.to_json())?,
+            false => {
+                let name = self.source.to_string();
+                Printout { report: &report, name: &name, len, now: self.now }.to_string()
+            }
         };
         print(text.as_bytes())?;
         Ok(match report.verdict {
             Verdict::Sound => Exit::Done,
             Verdict::Findings | Verdict::Unreadable | Verdict::Damaged => Exit::Findings,
         })
-    });
-    checked.unwrap_or_else(|exit| exit)
+    }
+
+    fn failed(&self, error: Error) -> Exit {
+        self.source.complain(error);
+        Exit::Failed
+    }
 }
 
 fn options(arguments: CheckArguments, now: UnixMillis) -> Result<CheckOptions, clap::Error> {
@@ -82,8 +186,8 @@ fn options(arguments: CheckArguments, now: UnixMillis) -> Result<CheckOptions, c
     }
 }
 
-fn as_json(report: &Report) -> Result<String, Exit> {
-    let json = report.to_json().map_err(|error| {
+fn as_json(json: Result<String, Error>) -> Result<String, Exit> {
+    let json = json.map_err(|error| {
         complain(format_args!("the report cannot be written as JSON: {error}"));
         Exit::Failed
     })?;

@@ -6,6 +6,7 @@ mod aof;
 mod change;
 mod check;
 mod commands;
+mod content;
 mod convert;
 mod digest;
 mod export;
@@ -13,6 +14,7 @@ mod extract;
 mod filter;
 mod human;
 mod lines;
+mod log_report;
 mod members;
 mod output;
 mod progress;
@@ -33,8 +35,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// Checks, compares and exports Redis and Valkey dumps (RDB files), takes parts out of them, and converts them
-/// for other servers. Prints append-only logs, and makes them of dumps and of each other.
+/// Checks, compares and exports Redis and Valkey dumps (RDB files), takes parts out of them, and
+/// converts them for other servers. Checks and prints append-only logs, and makes them of dumps and of
+/// each other.
 ///
 /// No command changes a dump or a log: what is written is a file or folder of its own.
 #[derive(Debug, Parser)]
@@ -60,7 +63,7 @@ Exit codes:
   0  done, and nothing found
   1  could not be done: no such file, reading or writing failed
   2  the arguments make no sense
-  3  something is wrong with the dump, or two dumps differ";
+  3  something is wrong with the dump or log, or two dumps differ";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -39,7 +39,7 @@ impl Display for Printout<'_> {
     }
 }
 
-fn row(f: &mut Formatter<'_>, label: &str, text: impl Display) -> fmt::Result {
+pub(crate) fn row(f: &mut Formatter<'_>, label: &str, text: impl Display) -> fmt::Result {
     writeln!(f, "  {label:<11} {text}")
 }
 
@@ -164,7 +164,7 @@ impl Printout<'_> {
         worst_first.sort_by_key(|finding| Reverse(finding.severity));
         for finding in worst_first.into_iter().take(MOST_FINDINGS) {
             write!(f, "  {:<8}{}{}", weight(finding.severity), finding.code, Place(finding))?;
-            writeln!(f, "\n          {}", message(finding))?;
+            writeln!(f, "\n          {}", message(&finding.message, finding.offset))?;
         }
         let shown = report.findings.len().min(MOST_FINDINGS) as u64;
         if all > shown {
@@ -177,7 +177,11 @@ impl Printout<'_> {
 }
 
 /// A row of names, if there are any; not all of thousands.
-fn list(f: &mut Formatter<'_>, label: &str, names: impl Iterator<Item = String>) -> fmt::Result {
+pub(crate) fn list(
+    f: &mut Formatter<'_>,
+    label: &str,
+    names: impl Iterator<Item = String>,
+) -> fmt::Result {
     let mut names: Vec<String> = names.collect();
     if names.is_empty() {
         return Ok(());
@@ -208,7 +212,7 @@ fn summary(dbs: &[DbReport]) -> String {
     text
 }
 
-fn weight(severity: Severity) -> &'static str {
+pub(crate) fn weight(severity: Severity) -> &'static str {
     match severity {
         Severity::Note => "note",
         Severity::Problem => "problem",
@@ -237,13 +241,13 @@ impl Display for Place<'_> {
 }
 
 /// What a finding says, without the place, which stands in the line above.
-fn message(finding: &Finding) -> String {
-    let message = match finding.offset {
+pub(crate) fn message(message: &str, offset: Option<u64>) -> String {
+    let message = match offset {
         Some(offset) => {
             let place = format!(", at byte {offset}");
-            finding.message.rsplit_once(&place).map_or(&*finding.message, |(before, _)| before)
+            message.rsplit_once(&place).map_or(message, |(before, _)| before)
         }
-        None => &finding.message,
+        None => message,
     };
     visible(message)
 }

@@ -1,4 +1,4 @@
-//! What the report of a check says, and how to let only sound backups pass.
+//! What the report of a check says, and how to let only sound backups pass; and how logs differ.
 //!
 //! # The ladder
 //!
@@ -113,3 +113,38 @@
 //! download: duplicate keys are counted but not named.
 //! [`check_slice`](crate::rdb::check::check_slice) for bytes that are in memory anyway. All three
 //! find the same.
+//!
+//! # Logs
+//!
+//! A log (AOF) has neither checksum nor end mark. So its check ([`aof::check`](crate::aof::check))
+//! says in what way it ends, and where it could be cut:
+//!
+//! ```
+//! use redkeep::aof::check::{AofCheckOptions, Outcome, Verdict, check_log};
+//! use redkeep::rdb::check::CheckOptions;
+//!
+//! let log = b"*2\r\n$4\r\nINCR\r\n$1\r\na\r\n*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\nb\r\n*1\r\n$4";
+//! let rules = CheckOptions::default().target("redis-7.0".parse().unwrap());
+//! let report = check_log(&log[..], "appendonly.aof", &AofCheckOptions::new(rules))?;
+//! assert_eq!(report.verdict, Verdict::TornTail);
+//! assert_eq!(report.target.unwrap().outcome, Outcome::CutsTail);
+//!
+//! let cut = report.files[0].cut.unwrap(); // before the MULTI
+//! assert_eq!((cut.at, cut.lost_bytes, cut.lost_commands), (21, 42, 2));
+//! # Ok::<(), redkeep::Error>(())
+//! ```
+//!
+//! A torn tail is the normal picture after a crash: servers cut it off and start. Three others are
+//! not, and a server's own repair makes them worse:
+//!
+//! - [`Corrupt`](crate::aof::check::Verdict::Corrupt) with whole commands behind the wrong bytes
+//!   (`goes_on_at`): a cut drops those. `lost_commands` says how many they are.
+//! - A torn file that is not the last (`torn_not_last`): the first start cuts it and fails, the second
+//!   one succeeds without what was cut off.
+//! - Files without their manifest (`manifest_missing`): the server starts empty, and writes over
+//!   the base. So copy the whole folder before a server starts on it.
+//!
+//! For a set of files, give [`check_fileset`](crate::aof::check::check_fileset) the `dir` of the
+//! server: it finds what a server of the target's version would load from there, and names what
+//! that one leaves out. The RDB that a file begins with is checked as any dump, and its report is in
+//! that file's ([`rdb`](crate::aof::check::FileReport::rdb)).

@@ -153,6 +153,8 @@ impl fmt::Display for ServerVersion {
 impl ServerVersion {
     /// The newest Redis that is known here.
     pub const NEWEST_REDIS: ServerVersion = ServerVersion { valkey: false, major: 8, minor: 10 };
+    /// The newest Valkey that is known here.
+    pub const NEWEST_VALKEY: ServerVersion = ServerVersion { valkey: true, major: 9, minor: 1 };
 
     /// Whether it is a Valkey.
     #[must_use]

@@ -19,10 +19,10 @@ const BY_CONTENT: [&str; 5] = [
 ];
 
 /// Where the checker stops for an EXEC or MULTI out of place; a server does not, nor do we.
-const BY_TRANSACTION: [&str; 2] = ["aof-exec-alone", "aof-nested-multi"];
+pub(crate) const BY_TRANSACTION: [&str; 2] = ["aof-exec-alone", "aof-nested-multi"];
 
 /// Whole to the checker, for which a count may be below one, and torn annotations are none.
-const LENIENT: [&str; 3] = ["aof-neg-count", "aof-zero-count", "ts-end-cut"];
+pub(crate) const LENIENT: [&str; 3] = ["aof-neg-count", "aof-zero-count", "ts-end-cut"];
 
 #[test]
 #[ignore = "needs REDKEEP_CORPUS, the folder of the wide corpus"]

@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
 use super::laws::{Chunks, blames};
+use redkeep::aof::check::{AofCheckOptions, Outcome, Verdict, check_log};
 use redkeep::aof::{
     Command, End, EndKind, Manifest, Record, RecordKind, SliceReader, StreamReader, write_command,
 };
 use redkeep::rdb::ChecksumMode;
+use redkeep::rdb::check::{CheckOptions, Severity};
 use redkeep::{Error, Fault, Limits};
 use std::borrow::Cow;
 
@@ -131,6 +133,57 @@ fn whole(log: &[u8], error: Option<&Error>, end: &End) {
     if end.kind != EndKind::Preamble {
         assert_eq!(failed.map(|error| error.to_string()), error.map(ToString::to_string));
     }
+}
+
+/// A check finds the same however the bytes arrive; it calls sound only what the reader ends well,
+/// and what it says of places and counts is so.
+pub(crate) fn check(input: &[u8]) {
+    let [rest @ .., window, step] = input else { return };
+    let window = [64, 100, 4096, 1 << 20][usize::from(window % 4)];
+    check_as(&log(rest), window, usize::from(*step) + 1);
+}
+
+pub(crate) fn check_as(log: &[u8], window: usize, step: usize) {
+    let rules = CheckOptions::default()
+        .target("redis-8.0".parse().unwrap())
+        .limits(Limits::default().window(window))
+        .duplicate_budget(1 << 20);
+    let options = AofCheckOptions::new(rules);
+    let whole = check_log(log, "a.aof", &options).unwrap();
+    let chunks = Chunks { rest: log, step, interrupt: step.is_multiple_of(2) };
+    assert_eq!(check_log(chunks, "a.aof", &options).unwrap(), whole);
+    let file = &whole.files[0];
+    assert_eq!((file.bytes, whole.bytes), (log.len() as u64, log.len() as u64));
+    let mut reader = SliceReader::new(log).checksum(ChecksumMode::Report);
+    let read: Vec<_> = reader.by_ref().map_while(Result::ok).collect();
+    let end = reader.end().unwrap();
+    let commands = read.iter().filter(|record| record.command().is_some()).count() as u64;
+    assert_eq!((file.commands, file.valid_up_to), (commands, end.valid_up_to));
+    assert_eq!(whole.names.values().sum::<u64>(), commands);
+    let outcome = whole.target.unwrap().outcome;
+    if file.verdict <= Verdict::Findings {
+        assert_eq!(end.kind, EndKind::Clean);
+    }
+    match end.kind {
+        EndKind::Clean => assert!(file.cut.is_none() && file.goes_on_at.is_none()),
+        EndKind::Preamble => assert!(file.cut.is_none() && outcome == Outcome::Refuses),
+        EndKind::Stopped => assert!(whole.verdict >= Verdict::Unreadable && file.cut.is_none()),
+        _ => {
+            assert!(whole.verdict > Verdict::Findings && outcome > Outcome::LoadsInPart);
+            let cut = file.cut.unwrap();
+            assert_eq!((cut.at, cut.lost_bytes), (end.valid_up_to, file.bytes - cut.at));
+            assert!(cut.commands <= commands && cut.lost_commands >= commands - cut.commands);
+        }
+    }
+    if let Some(at) = file.goes_on_at {
+        let behind = &log[usize::try_from(at).unwrap()..];
+        assert!(at > end.records_up_to && SliceReader::new(behind).next().unwrap().is_ok());
+        assert_eq!(file.verdict.max(Verdict::ZeroTail), file.verdict);
+    }
+    let found = whole.counts.values().sum::<u64>();
+    assert!(whole.findings.len() as u64 <= found && (found == 0) == whole.findings.is_empty());
+    let worst = whole.findings.iter().map(|finding| finding.severity).max();
+    assert_eq!(whole.verdict == Verdict::Sound, worst.is_none_or(|worst| worst == Severity::Note));
 }
 
 /// A manifest that can be read is written so that it reads the same, and an error has its place.

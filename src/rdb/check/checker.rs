@@ -71,20 +71,7 @@ pub fn check_slice(input: &[u8], options: &CheckOptions) -> Report {
 pub fn check_stream(source: impl Read, options: &CheckOptions) -> Result<Report> {
     let mut check = Checker::new(options);
     check.read(source)?;
-    if let Some(repeated) = check.repeated_keys() {
-        for _ in &repeated.hashes {
-            check.find(Finding {
-                code: "duplicate_key",
-                severity: Severity::Problem,
-                offset: None,
-                db: None,
-                key: None,
-                message: "a key occurs twice (told by its hash: the source cannot be read again)"
-                    .to_owned(),
-            });
-        }
-    }
-    Ok(check.finish())
+    check.finish_again(|| Ok(None::<std::io::Empty>))
 }
 
 /// Checks an RDB file, in bounded memory; reads it a second time only to name duplicate keys.
@@ -102,19 +89,14 @@ pub fn check_file(mut source: impl Read + Seek, options: &CheckOptions) -> Resul
     let start = source.stream_position()?;
     let mut check = Checker::new(options);
     check.read(&mut source)?;
-    if let Some(repeated) = check.repeated_keys() {
+    check.finish_again(|| {
         source.seek(SeekFrom::Start(start))?;
-        let mut search = Repeats::new(repeated);
-        let mut reader =
-            StreamReader::with_limits(source, &options.limits).checksum(ChecksumMode::Skip);
-        while let Ok(Some(event)) = reader.next() {
-            search.event(&event, &mut check);
-        }
-    }
-    Ok(check.finish())
+        Ok(Some(source))
+    })
 }
 
-struct Checker<'o> {
+/// The pass itself: takes the events of an RDB in their order, whoever reads them.
+pub(crate) struct Checker<'o> {
     options: &'o CheckOptions,
     decoder: Decoder,
     value: ValueCheck,
@@ -154,7 +136,7 @@ struct OpenKey {
 }
 
 impl<'o> Checker<'o> {
-    fn new(options: &'o CheckOptions) -> Self {
+    pub(crate) fn new(options: &'o CheckOptions) -> Self {
         let level = options.level;
         let searches = level >= Level::Semantics && options.duplicate_budget > 0;
         Checker {
@@ -217,7 +199,7 @@ impl<'o> Checker<'o> {
     // Inlined and by value, all of it that a small key takes: an event handed on by reference is
     // written to memory and read back, and waiting for that costs more than all the rest.
     #[inline(always)]
-    fn event(&mut self, event: Event<'_>) {
+    pub(crate) fn event(&mut self, event: Event<'_>) {
         let Some(entry) = event.entry() else { return self.rare_event(event) };
         self.key(entry);
         if self.options.level == Level::Framing {
@@ -482,7 +464,7 @@ impl<'o> Checker<'o> {
     }
 
     #[cold]
-    fn damage(&mut self, error: &Error) {
+    pub(crate) fn damage(&mut self, error: &Error) {
         self.find(Finding::of_error(error));
     }
 
@@ -534,7 +516,8 @@ impl<'o> Checker<'o> {
         }
     }
 
-    fn bytes(&mut self, read: u64, behind: u64) {
+    /// How many bytes were read, and how many follow that belong to nobody.
+    pub(crate) fn bytes(&mut self, read: u64, behind: u64) {
         self.report.bytes = read;
         if !self.ended {
             return;
@@ -600,6 +583,30 @@ impl<'o> Checker<'o> {
             }
         }
         self.report.target = Some(LoadReport { server: target, loads: self.loads });
+    }
+
+    /// Ends, and reads the same RDB again where keys came twice, to name them. Where that cannot be
+    /// done they are told by their hash.
+    pub(crate) fn finish_again<R: Read>(
+        mut self,
+        again: impl FnOnce() -> Result<Option<R>>,
+    ) -> Result<Report> {
+        let Some(repeated) = self.repeated_keys() else { return Ok(self.finish()) };
+        let Some(source) = again()? else {
+            for _ in &repeated.hashes {
+                let message =
+                    "a key occurs twice (told by its hash: the source cannot be read again)";
+                self.problem("duplicate_key", None, message.to_owned());
+            }
+            return Ok(self.finish());
+        };
+        let mut search = Repeats::new(repeated);
+        let mut reader =
+            StreamReader::with_limits(source, &self.options.limits).checksum(ChecksumMode::Skip);
+        while let Ok(Some(event)) = reader.next() {
+            search.event(&event, &mut self);
+        }
+        Ok(self.finish())
     }
 
     fn finish(mut self) -> Report {

@@ -33,6 +33,7 @@ mod report;
 mod stream;
 mod value;
 
+pub(crate) use checker::Checker;
 pub use checker::{check_file, check_slice, check_stream};
 pub use options::CheckOptions;
 pub use report::{
