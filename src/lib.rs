@@ -80,7 +80,7 @@
 //! | `digest` | `digest` | sha1, blake3 |
 //! | `regex` | selecting keys by regular expression | regex |
 //! | `mmap` | opening a file as a memory map | memmap2 |
-//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, and `json` |
+//! | `cli` | the `redkeep` program | clap, indicatif, and `json` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 

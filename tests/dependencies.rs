@@ -29,7 +29,7 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 10] = [
+const OPTIONAL: [(&str, &[&str]); 9] = [
     ("base64", &["json"]),
     ("blake3", &["digest"]),
     ("clap", &["cli"]),
@@ -39,7 +39,6 @@ const OPTIONAL: [(&str, &[&str]); 10] = [
     ("serde", &["json"]),
     ("serde_json", &["json"]),
     ("sha1", &["digest"]),
-    ("tempfile", &["cli"]),
 ];
 
 #[test]

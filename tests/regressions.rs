@@ -18,6 +18,7 @@ const TARGETS: &[(&str, Law)] = &[
     ("check", laws::check),
     ("aof_resp", aof_laws::resp),
     ("aof_manifest", aof_laws::manifest),
+    ("aof_repair", aof_laws::repair),
     #[cfg(feature = "json")]
     ("json", laws::json),
 ];

@@ -85,6 +85,7 @@ mod manifest;
 mod parser;
 mod reader;
 mod record;
+pub mod repair;
 mod resp;
 mod stream;
 mod table;

@@ -9,6 +9,7 @@ mod filter;
 mod human;
 mod output;
 mod progress;
+mod repair;
 mod report;
 
 use crate::error::Error;
@@ -22,9 +23,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// Checks and exports Redis and Valkey dumps (RDB files), and takes parts out of them.
+/// Checks and exports Redis and Valkey dumps (RDB files), takes parts out of them, and repairs
+/// append-only logs.
 ///
-/// No command changes a dump: what is written is a file of its own.
+/// No command changes what it reads: what is written is a file of its own, and what it takes the place
+/// of is kept aside.
 #[derive(Debug, Parser)]
 #[command(name = "redkeep", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -37,6 +40,7 @@ enum Command {
     Check(check::CheckArguments),
     Export(export::ExportArguments),
     Extract(extract::ExtractArguments),
+    Repair(repair::RepairArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -44,7 +48,7 @@ Exit codes:
   0  done, and nothing found
   1  could not be done: no such file, reading or writing failed
   2  the arguments make no sense
-  3  something is wrong with the dump";
+  3  something is wrong with the dump or log";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +67,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Check(arguments) }) => check::run(arguments),
         Ok(Arguments { command: Command::Export(arguments) }) => export::run(arguments),
         Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
+        Ok(Arguments { command: Command::Repair(arguments) }) => repair::run(arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

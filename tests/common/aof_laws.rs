@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
 use super::laws::{Chunks, blames};
+use redkeep::aof::repair::{Fate, FilePlan, RepairOptions, plan_log};
 use redkeep::aof::{
     Command, End, EndKind, Manifest, Record, RecordKind, SliceReader, StreamReader, write_command,
 };
 use redkeep::rdb::ChecksumMode;
 use redkeep::{Error, Fault, Limits};
 use std::borrow::Cow;
+use std::io::Cursor;
 
 /// A first byte below the number of these stands for one of them, as in `laws`.
 const HEADS: [&[u8]; 4] = [
@@ -131,6 +133,54 @@ fn whole(log: &[u8], error: Option<&Error>, end: &End) {
     if end.kind != EndKind::Preamble {
         assert_eq!(failed.map(|error| error.to_string()), error.map(ToString::to_string));
     }
+}
+
+/// What comes out of a repair is a whole log, made of the ranges that the plan names, and needs no
+/// repair.
+pub(crate) fn repair(input: &[u8]) {
+    let log = log(input);
+    let salvage = RepairOptions::default().salvage(true);
+    for options in [RepairOptions::default(), salvage.clone(), salvage.suspicious(true)] {
+        repair_as(&log, &options);
+    }
+}
+
+/// The plan and what comes out of it; none where an RDB in front cannot be read.
+pub(crate) fn repair_as(log: &[u8], options: &RepairOptions) -> Option<(FilePlan, Vec<u8>)> {
+    let plan = match plan_log(log, options) {
+        Ok(plan) => plan,
+        Err(error) => {
+            let mut reader = SliceReader::new(log);
+            assert!(reader.by_ref().any(|record| record.is_err()), "{error}");
+            assert_eq!(reader.end().unwrap().kind, EndKind::Preamble, "{error}");
+            return None;
+        }
+    };
+    let mut out = Vec::new();
+    let written = plan.write(Cursor::new(log), &mut out).unwrap();
+    assert_eq!((written, out.len() as u64), (plan.kept.bytes, plan.kept.bytes));
+    let mut reader = SliceReader::new(&out);
+    let commands = reader.by_ref().map(|record| u64::from(record.unwrap().command().is_some())).sum();
+    assert_eq!((plan.kept.commands, reader.end().unwrap().kind), (commands, EndKind::Clean));
+    // All bytes are accounted for, once.
+    let kept = plan.pieces.iter().map(|piece| (piece.from, piece.to));
+    let lost = plan.losses.iter().map(|loss| (loss.from, loss.to));
+    let mut ranges: Vec<_> = kept.chain(lost).collect();
+    ranges.sort_unstable();
+    let mut at = 0;
+    for (from, to) in ranges {
+        assert!(from == at && to > from, "{from} to {to} behind {at}");
+        at = to;
+    }
+    assert_eq!(at, log.len() as u64);
+    assert_eq!(plan.kept.bytes + plan.lost.bytes, at);
+    if !options.salvage {
+        assert!(log.starts_with(&out) && plan.mends.is_empty());
+    }
+    let again = plan_log(&out, options).unwrap();
+    assert_eq!((again.fate, again.lost.bytes), (Fate::Unchanged, 0), "{again}");
+    assert!(!plan.to_string().is_empty());
+    Some((plan, out))
 }
 
 /// A manifest that can be read is written so that it reads the same, and an error has its place.
