@@ -17,6 +17,7 @@ mod sets;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use redkeep::Limits;
 use redkeep::aof::repair::{CutAt, LossCause, RepairOptions, plan_log};
 use redkeep::aof::{RecordKind, SliceReader, Transaction, write_command};
 use std::path::{Path, PathBuf};
@@ -51,8 +52,13 @@ pub(crate) fn case(name: &str) -> Vec<u8> {
     std::fs::read(folder.join(name)).unwrap()
 }
 
+/// Options with a small window, which is quick to make.
+pub(crate) fn cut_only() -> RepairOptions {
+    RepairOptions::default().limits(Limits::default().window(4096))
+}
+
 pub(crate) fn salvage() -> RepairOptions {
-    RepairOptions::default().salvage(true)
+    cut_only().salvage(true)
 }
 
 /// The places where a log can be cut, the beginning included.
@@ -63,7 +69,11 @@ pub(crate) fn boundaries(log: &[u8]) -> Vec<usize> {
         at += record.raw().len();
         match record.kind {
             RecordKind::Rdb(_) => boundaries[0] = at,
-            _ if matches!(record.transaction, Transaction::Outside | Transaction::Commit | Transaction::StrayExec) => {
+            _ if matches!(
+                record.transaction,
+                Transaction::Outside | Transaction::Commit | Transaction::StrayExec
+            ) =>
+            {
                 boundaries.push(at);
             }
             _ => {}
@@ -84,7 +94,7 @@ fn what_is_left_of_a_cut_log_is_exactly_what_was_before_the_cut() {
         let step = if log.len() < 3000 { 1 } else { log.len() / 997 };
         for cut in (boundaries[0]..=log.len()).step_by(step.max(1)) {
             let good = boundaries.iter().filter(|end| **end <= cut).max().unwrap();
-            for options in [RepairOptions::default(), salvage()] {
+            for options in [cut_only(), salvage()] {
                 let (_, out) = aof_laws::repair_as(&log[..cut], &options).unwrap();
                 // A value may hold a log, which salvage takes for one.
                 if out != log[..*good] {
@@ -111,7 +121,7 @@ fn a_byte_in_a_command_costs_that_command_and_not_those_behind_it() {
         bad[eleventh + at] = if at == 9 { b'x' } else { b'7' };
         let plan = plan_log(&bad, &salvage()).unwrap();
         assert_eq!(plan.kept.commands, kept, "{at}: {plan}");
-        let cut = plan_log(&bad, &RepairOptions::default()).unwrap();
+        let cut = plan_log(&bad, &cut_only()).unwrap();
         assert!(cut.kept.commands <= 10 || at == 9, "{at}");
     }
     let mut bad = log.clone();
@@ -133,7 +143,7 @@ fn a_log_ends_where_it_is_told_to_and_never_inside_a_transaction() {
     let boundaries = boundaries(&log);
     for offset in 0..=log.len() {
         let cut = CutAt::Offset { file: None, offset: offset as u64 };
-        let plan = plan_log(&log, &RepairOptions::default().cut(cut)).unwrap();
+        let plan = plan_log(&log, &cut_only().cut(cut)).unwrap();
         let good = boundaries.iter().filter(|end| **end <= offset).max().unwrap();
         assert_eq!(plan.kept.bytes, *good as u64, "{offset}");
         assert!(plan.losses.iter().all(|loss| loss.cause == LossCause::Cut));
@@ -142,10 +152,13 @@ fn a_log_ends_where_it_is_told_to_and_never_inside_a_transaction() {
     let all = records.iter().filter(|record| record.command().is_some()).count() as u64;
     for number in 0..=all + 2 {
         let cut = CutAt::Command(number);
-        let (plan, _) = aof_laws::repair_as(&log, &RepairOptions::default().cut(cut)).unwrap();
+        let (plan, _) = aof_laws::repair_as(&log, &cut_only().cut(cut)).unwrap();
         assert!(plan.kept.commands <= number);
         assert_eq!(plan.kept.commands + plan.lost.commands, all);
-        let in_multi = records.iter().filter(|record| record.command().is_some()).nth(number as usize);
+        let in_multi = records
+            .iter()
+            .filter(|record| record.command().is_some())
+            .nth(usize::try_from(number).unwrap());
         let inside = in_multi.is_some_and(|record| {
             matches!(record.transaction, Transaction::Inside | Transaction::Commit)
         });
@@ -160,7 +173,8 @@ fn any_log() -> impl Strategy<Value = Vec<u8>> {
         1 => prop::sample::select(vec!["*3\r\n$3\r\nDEL\r\n$1\r\na\r\n$1\r\nb\r\n", "#TS:1\r\n"]),
     ];
     let name = prop::sample::select(vec![
-        "SET", "set", "MULTI", "MULTI", "EXEC", "EXEC", "SELECT", "DEL", "RPUSH", "NOPE", "JSON.SET",
+        "SET", "set", "MULTI", "MULTI", "EXEC", "EXEC", "SELECT", "DEL", "RPUSH", "NOPE",
+        "JSON.SET",
     ]);
     let command = (name, vec(word, 0..4)).prop_map(|(name, mut words)| {
         match name {
@@ -173,7 +187,8 @@ fn any_log() -> impl Strategy<Value = Vec<u8>> {
         write_command(&words, &mut out).unwrap();
         out
     });
-    let other = prop::sample::select(vec![&b"#TS:7\r\n"[..], b"\0\0\0", b"!", b"*3\r\n", b"$1\r\na\r\n"]);
+    let other =
+        prop::sample::select(vec![&b"#TS:7\r\n"[..], b"\0\0\0", b"!", b"*3\r\n", b"$1\r\na\r\n"]);
     let record = prop_oneof![12 => command, 1 => other.prop_map(<[u8]>::to_vec)];
     vec(record, 0..20).prop_map(|records| records.concat())
 }

@@ -51,9 +51,8 @@ pub(crate) struct RepairArguments {
 }
 
 pub(crate) fn run(arguments: RepairArguments) -> Exit {
-    let mut options = RepairOptions::default()
-        .salvage(arguments.salvage)
-        .suspicious(arguments.suspicious);
+    let mut options =
+        RepairOptions::default().salvage(arguments.salvage).suspicious(arguments.suspicious);
     options.server = arguments.target;
     options.cut = match (arguments.to_time, arguments.to_command) {
         (Some(time), _) => Some(CutAt::Time(time)),
@@ -186,8 +185,12 @@ fn rfc3339(text: &str) -> Option<UnixMillis> {
     let ms: i64 = format!("{part:0<3}").parse().ok()?;
     // Days since 1970, in a calendar whose years begin in March.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400)
-        + (153 * month + 2) / 5 + day - 1 - 719_468;
+    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100)
+        + year.div_euclid(400)
+        + (153 * month + 2) / 5
+        + day
+        - 1
+        - 719_468;
     Some(UnixMillis::new((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms))
 }
 
@@ -208,8 +211,18 @@ mod tests {
         ] {
             assert_eq!(time(text).unwrap().get(), ms, "{text}");
         }
-        for text in ["", "x", "1.5", "2026-11-20", "2026-02-29T00:00:00Z", "2026-11-20T24:00:00Z",
-                     "2026-11-20T13:45:00", "2026-11-20T13:45:00+01:00", "2026-1-2T00:00:00Z", "ms"] {
+        for text in [
+            "",
+            "x",
+            "1.5",
+            "2026-11-20",
+            "2026-02-29T00:00:00Z",
+            "2026-11-20T24:00:00Z",
+            "2026-11-20T13:45:00",
+            "2026-11-20T13:45:00+01:00",
+            "2026-1-2T00:00:00Z",
+            "ms",
+        ] {
             assert!(time(text).is_err(), "{text}");
         }
         for seconds in [0, 951_782_400, 1_795_182_300, 4_107_542_399, 4_107_542_400] {

@@ -189,7 +189,8 @@ mod tests {
     #[test]
     fn two_at_once_in_one_folder_do_not_meet() {
         let folder = tempfile::tempdir().unwrap();
-        let places = ["a", "b"].map(|name| Place::create(&folder.path().join(name), false).unwrap());
+        let places =
+            ["a", "b"].map(|name| Place::create(&folder.path().join(name), false).unwrap());
         for mut place in places {
             place.write_all(b"x").unwrap();
             place.commit().unwrap();

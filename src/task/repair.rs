@@ -137,7 +137,7 @@ pub fn repair_watched(
     let mut work = Work { plan, watch, outcome };
     work.is_unchanged()?;
     match place {
-        RepairPlace::Folder(folder) => work.into_folder(folder)?,
+        RepairPlace::Folder(folder) => work.fill_folder(folder)?,
         RepairPlace::InPlace { .. } if plan.is_empty() => {}
         RepairPlace::InPlace { stamp } => {
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -187,7 +187,7 @@ impl Work<'_> {
     }
 
     /// All files of the set, the manifest last.
-    fn into_folder(&mut self, folder: &Path) -> Result<()> {
+    fn fill_folder(&mut self, folder: &Path) -> Result<()> {
         let plan = self.plan;
         // A whole `dir` of a server gives one, and the folder of its logs in it.
         let inner = match plan.folder.strip_prefix(&plan.path) {

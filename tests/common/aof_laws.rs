@@ -139,8 +139,9 @@ fn whole(log: &[u8], error: Option<&Error>, end: &End) {
 /// repair.
 pub(crate) fn repair(input: &[u8]) {
     let log = log(input);
-    let salvage = RepairOptions::default().salvage(true);
-    for options in [RepairOptions::default(), salvage.clone(), salvage.suspicious(true)] {
+    let cut = RepairOptions::default().limits(Limits::default().window(4096));
+    let salvage = cut.clone().salvage(true);
+    for options in [cut, salvage.clone(), salvage.suspicious(true)] {
         repair_as(&log, &options);
     }
 }
@@ -160,7 +161,12 @@ pub(crate) fn repair_as(log: &[u8], options: &RepairOptions) -> Option<(FilePlan
     let written = plan.write(Cursor::new(log), &mut out).unwrap();
     assert_eq!((written, out.len() as u64), (plan.kept.bytes, plan.kept.bytes));
     let mut reader = SliceReader::new(&out);
-    let commands = reader.by_ref().map(|record| u64::from(record.unwrap().command().is_some())).sum();
+    let shown = || format!("{}\n{plan}{}", log.escape_ascii(), out.escape_ascii());
+    let is_command = |record: Result<Record<'_>, Error>| match record {
+        Ok(record) => u64::from(record.command().is_some()),
+        Err(error) => panic!("{error}\n{}", shown()),
+    };
+    let commands = reader.by_ref().map(is_command).sum();
     assert_eq!((plan.kept.commands, reader.end().unwrap().kind), (commands, EndKind::Clean));
     // All bytes are accounted for, once.
     let kept = plan.pieces.iter().map(|piece| (piece.from, piece.to));
@@ -178,7 +184,7 @@ pub(crate) fn repair_as(log: &[u8], options: &RepairOptions) -> Option<(FilePlan
         assert!(log.starts_with(&out) && plan.mends.is_empty());
     }
     let again = plan_log(&out, options).unwrap();
-    assert_eq!((again.fate, again.lost.bytes), (Fate::Unchanged, 0), "{again}");
+    assert_eq!((again.fate, again.lost.bytes), (Fate::Unchanged, 0), "{}\n{again}", shown());
     assert!(!plan.to_string().is_empty());
     Some((plan, out))
 }

@@ -52,7 +52,13 @@ pub(crate) enum Answer {
 
 /// Whether the log goes on at this place: with enough commands, or with at least `least` and then
 /// the end of the file, be it a torn one or one of zeros.
-pub(crate) fn goes_on(bytes: &[u8], mut at: usize, least: u32, edge: Edge, fuel: &mut Fuel) -> Answer {
+pub(crate) fn goes_on(
+    bytes: &[u8],
+    mut at: usize,
+    least: u32,
+    edge: Edge,
+    fuel: &mut Fuel,
+) -> Answer {
     let mut commands = 0;
     let at_end = |commands| match edge {
         Edge::Open => Answer::More,

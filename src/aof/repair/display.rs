@@ -29,7 +29,9 @@ impl fmt::Display for Plan {
             writeln!(f, "  as it is now: {trap}")?;
         }
         match &self.target {
-            Some(target) if target.loads => writeln!(f, "  {} would load the result", target.server),
+            Some(target) if target.loads => {
+                writeln!(f, "  {} would load the result", target.server)
+            }
             Some(target) => {
                 writeln!(f, "  {} would not load the result", target.server)?;
                 target.because.iter().try_for_each(|why| writeln!(f, "    {why}"))

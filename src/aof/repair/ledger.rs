@@ -49,7 +49,10 @@ enum State {
     /// Since a MULTI.
     Inside(Part),
     /// Behind a gap: the transaction that was open before it, and what came since.
-    Behind { open: Option<Part>, since: Part },
+    Behind {
+        open: Option<Part>,
+        since: Part,
+    },
 }
 
 #[derive(Debug)]
@@ -75,6 +78,12 @@ impl Ledger {
             waiting: false,
             doubted: None,
         }
+    }
+
+    /// The end of the file before this one is lost, and a transaction may have begun in it.
+    pub(crate) fn behind_loss(mut self) -> Ledger {
+        self.state = State::Behind { open: None, since: Part::default() };
+        self
     }
 
     /// A sound record; `name` is that of a command.
@@ -137,7 +146,9 @@ impl Ledger {
     }
 
     fn neighbour(&mut self, role: Role, from: u64, name: &[u8]) {
-        if std::mem::take(&mut self.waiting) && let Some(loss) = self.losses.last_mut() {
+        if std::mem::take(&mut self.waiting)
+            && let Some(loss) = self.losses.last_mut()
+        {
             loss.after = Some(Neighbour { offset: from, name: printable(name) });
         }
         if let Some(place) = self.doubted {
@@ -222,8 +233,11 @@ mod tests {
             at += 10;
         }
         let (pieces, kept, losses) = ledger.finish(None);
-        let places: Vec<_> =
-            pieces.iter().flat_map(|piece| (piece.from..piece.to).step_by(10)).map(|at| at / 10).collect();
+        let places: Vec<_> = pieces
+            .iter()
+            .flat_map(|piece| (piece.from..piece.to).step_by(10))
+            .map(|at| at / 10)
+            .collect();
         assert_eq!(kept, Tally::new(places.len() as u64 * 10, places.len() as u64));
         let lost = losses.iter().map(|loss| loss.to - loss.from).sum::<u64>();
         assert_eq!(lost + kept.bytes, at);
@@ -233,7 +247,10 @@ mod tests {
 
     #[test]
     fn what_is_whole_stays_and_an_open_transaction_goes() {
-        assert_eq!(run(&[Some(Other), Some(Multi), Some(Other), Some(Exec)]), (vec![0, 1, 2, 3], 0));
+        assert_eq!(
+            run(&[Some(Other), Some(Multi), Some(Other), Some(Exec)]),
+            (vec![0, 1, 2, 3], 0)
+        );
         assert_eq!(run(&[Some(Other), Some(Multi), Some(Other)]), (vec![0], 2));
         assert_eq!(run(&[Some(Exec), Some(Other)]), (vec![0, 1], 0));
     }

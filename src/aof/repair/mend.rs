@@ -119,7 +119,9 @@ fn broken(
                 None => places.extend(at..at + HEADER),
             }
             if let Some((start, _)) = before {
-                places.extend(Header::read(bytes, start).map(|header| header.digits).into_iter().flatten());
+                places.extend(
+                    Header::read(bytes, start).map(|header| header.digits).into_iter().flatten(),
+                );
             }
             if matches!(bytes.get(at), Some(b'*' | b'#')) {
                 places.extend(1..args_at - 2);
@@ -137,7 +139,9 @@ fn broken(
     if bytes.get(at) == Some(&b'$') {
         places.extend(1..args_at - 2);
         if let Some((start, _)) = before {
-            places.extend(Header::read(bytes, start).map(|header| header.digits).into_iter().flatten());
+            places.extend(
+                Header::read(bytes, start).map(|header| header.digits).into_iter().flatten(),
+            );
         }
     }
     Some((None, 0))

@@ -153,10 +153,16 @@ impl FilePlan {
                 source.read_exact(bytes)?;
                 let end = at + want as u64;
                 while let Some(mend) = mends.next_if(|mend| mend.at < end) {
-                    let place = mend.at.checked_sub(at).and_then(|place| usize::try_from(place).ok());
+                    let place =
+                        mend.at.checked_sub(at).and_then(|place| usize::try_from(place).ok());
                     match place.and_then(|place| bytes.get_mut(place)) {
                         Some(byte) if *byte == mend.was => *byte = mend.now,
-                        _ => return Err(io::Error::other("the file is not the one that was planned for").into()),
+                        _ => {
+                            return Err(io::Error::other(
+                                "the file is not the one that was planned for",
+                            )
+                            .into());
+                        }
                     }
                 }
                 target.write_all(bytes)?;

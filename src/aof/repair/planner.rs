@@ -3,7 +3,9 @@
 use crate::aof::fileset::{Content, Fileset, FilesetOptions, Layout, LogFile, Startup};
 use crate::aof::manifest::{FileKind, Manifest};
 use crate::aof::repair::options::{CutAt, RepairOptions};
-use crate::aof::repair::plan::{Fate, FilePlan, Loss, LossCause, ManifestPlan, Plan, Tally, Target};
+use crate::aof::repair::plan::{
+    Fate, FilePlan, Loss, LossCause, ManifestPlan, Plan, Tally, Target,
+};
 use crate::aof::repair::rebuild::{Rebuilt, rebuild};
 use crate::aof::repair::scan::{Facts, Scan, Stop, scan};
 use crate::aof::repair::stamp::Stamp;
@@ -74,7 +76,7 @@ pub fn plan_log(bytes: &[u8], options: &RepairOptions) -> Result<FilePlan> {
         Some(CutAt::Offset { offset, .. }) => Stop::Offset(*offset),
         Some(CutAt::Command(number)) => Stop::Commands(*number),
     };
-    let found = scan(&mut Cursor::new(bytes), len, stop, options)?;
+    let found = scan(&mut Cursor::new(bytes), len, stop, false, options)?;
     if let Some(error) = found.facts.preamble {
         return Err(error);
     }
@@ -122,7 +124,8 @@ impl Place {
     }
 
     fn names(&self) -> Result<Vec<String>> {
-        let failed = |error: io::Error| Error::io(error, None).in_file(self.folder.display().to_string());
+        let failed =
+            |error: io::Error| Error::io(error, None).in_file(self.folder.display().to_string());
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -159,7 +162,9 @@ impl<'a> Planner<'a> {
     fn new(options: &'a RepairOptions, path: &Path, place: &Place, fileset: Fileset) -> Self {
         let Fileset { layout, startup, files, traps, .. } = fileset;
         let folder = match (layout, files.first().and_then(|file| file.path.parent())) {
-            (Layout::Single | Layout::Upgrade, Some(folder)) if folder != Path::new("") => folder.to_owned(),
+            (Layout::Single | Layout::Upgrade, Some(folder)) if folder != Path::new("") => {
+                folder.to_owned()
+            }
             (Layout::Single | Layout::Upgrade, _) => PathBuf::from("."),
             _ => place.folder.clone(),
         };
@@ -185,10 +190,13 @@ impl<'a> Planner<'a> {
             _ => None,
         });
         // A folder of logs whose manifest is lost does not look like one from inside.
-        let lost = self.plan.layout == Layout::Absent && gone.is_none() && place.folder == self.plan.path;
+        let lost =
+            self.plan.layout == Layout::Absent && gone.is_none() && place.folder == self.plan.path;
         if lost && !place.folder.join(&place.manifest).is_file() {
             let named = |name: &String| name.starts_with(&place.prefix) && name.ends_with(".aof");
-            if self.plan.path.is_dir() && place.names()?.iter().any(|name| named(name) && *name != place.prefix) {
+            if self.plan.path.is_dir()
+                && place.names()?.iter().any(|name| named(name) && *name != place.prefix)
+            {
                 return self.rebuild(place, "it is missing".to_owned());
             }
         }
@@ -205,7 +213,8 @@ impl<'a> Planner<'a> {
 
     fn rebuild(&mut self, place: &Place, why: String) -> Result<()> {
         let names = place.names()?;
-        let Rebuilt { manifest, warnings, obstacles } = rebuild(&place.prefix, &place.text()?, &names);
+        let Rebuilt { manifest, warnings, obstacles } =
+            rebuild(&place.prefix, &place.text()?, &names);
         self.plan.warnings.extend(warnings);
         self.plan.obstacles.extend(obstacles);
         if manifest.loaded().next().is_none() {
@@ -217,7 +226,15 @@ impl<'a> Planner<'a> {
             let path = place.folder.join(&name);
             let size = Stamp::of(&path)?.size;
             let (kind, seq, start_offset) = (entry.kind, entry.seq, entry.start_offset);
-            self.found.push(LogFile { name, path, kind, seq, size, content: Content::Log, start_offset });
+            self.found.push(LogFile {
+                name,
+                path,
+                kind,
+                seq,
+                size,
+                content: Content::Log,
+                start_offset,
+            });
         }
         self.plan.layout = Layout::Parts;
         self.startup = Startup::Loads;
@@ -261,11 +278,14 @@ impl<'a> Planner<'a> {
             Some(CutAt::Offset { file: None, .. }) => found.len().checked_sub(1),
             _ => None,
         };
-        let (mut commands, mut is_cut, last) = (0, false, found.len().saturating_sub(1));
+        let (mut commands, mut is_cut, mut behind_loss) = (0, false, false);
+        let last = found.len().saturating_sub(1);
         for (number, file) in found.into_iter().enumerate() {
             let stop = match &self.options.cut {
                 Some(CutAt::Time(time)) => Stop::Time(time.get()),
-                Some(CutAt::Offset { offset, .. }) if target == Some(number) => Stop::Offset(*offset),
+                Some(CutAt::Offset { offset, .. }) if target == Some(number) => {
+                    Stop::Offset(*offset)
+                }
                 Some(CutAt::Command(all)) => Stop::Commands(all.saturating_sub(commands)),
                 _ => Stop::Never,
             };
@@ -274,17 +294,21 @@ impl<'a> Planner<'a> {
             let name = file.name.clone();
             let in_file = |error: Error| error.in_file(name.clone());
             let mut source = File::open(&file.path).map_err(|error| in_file(error.into()))?;
-            let found = scan(&mut source, stamp.size, stop, self.options).map_err(in_file)?;
+            let found =
+                scan(&mut source, stamp.size, stop, behind_loss, self.options).map_err(in_file)?;
+            behind_loss = found.losses.last().is_some_and(|loss| loss.to == stamp.size);
             commands += found.kept.commands;
             if is_cut {
                 self.leaves(file, stamp, &found);
                 continue;
             }
-            is_cut = found.facts.is_cut;
+            // An offset ends the log in its file, also where that ends there anyway.
+            is_cut = found.facts.is_cut || target == Some(number);
             self.add(file, stamp, found, number == last || is_cut)?;
         }
         if let Some(CutAt::Time(time)) = self.options.cut {
-            let early = self.first_time.is_some_and(|first| first.saturating_mul(1000) > time.get());
+            let early =
+                self.first_time.is_some_and(|first| first.saturating_mul(1000) > time.get());
             if self.first_time.is_none() {
                 return Err(Error::usage("the log has no timestamps to cut it by"));
             }
@@ -297,7 +321,8 @@ impl<'a> Planner<'a> {
 
     /// Adds a file that no longer belongs to the log.
     fn leaves(&mut self, file: LogFile, stamp: Stamp, found: &Scan) {
-        let commands = found.kept.commands + found.losses.iter().map(|loss| loss.commands).sum::<u64>();
+        let commands =
+            found.kept.commands + found.losses.iter().map(|loss| loss.commands).sum::<u64>();
         let loss = Loss { commands, ..Loss::new(0, stamp.size, LossCause::Cut) };
         if let Some(manifest) = &mut self.plan.manifest {
             manifest.after.increments.retain(|entry| entry.file != file.name.as_bytes());
@@ -331,7 +356,9 @@ impl<'a> Planner<'a> {
         let Facts { is_cut, preamble, written, first_time, preamble_len, .. } = &found.facts;
         let plan = &mut self.plan;
         if let Some(error) = preamble {
-            plan.obstacles.push(format!("{name}: the RDB in it cannot be read, and no cut mends it: {error}"));
+            plan.obstacles.push(format!(
+                "{name}: the RDB in it cannot be read, and no cut mends it: {error}"
+            ));
         }
         if let Some(CutAt::Offset { offset, .. }) = self.options.cut
             && *is_cut
@@ -344,7 +371,8 @@ impl<'a> Planner<'a> {
         if let (Some(CutAt::Time(time)), Some(written)) = (&self.options.cut, written)
             && written.saturating_mul(1000) > time.get()
         {
-            plan.warnings.push(format!("{name}: the RDB in it is later than the time to go back to"));
+            plan.warnings
+                .push(format!("{name}: the RDB in it is later than the time to go back to"));
         }
         self.first_time = self.first_time.or(*first_time);
         let facts = &found.facts;
@@ -355,11 +383,15 @@ impl<'a> Planner<'a> {
             ));
         }
         if facts.gave_up {
-            plan.warnings.push(format!("{name}: the search for more was given up, it took too long"));
+            plan.warnings
+                .push(format!("{name}: the search for more was given up, it took too long"));
         }
         let gap = |loss: &&Loss| !matches!(loss.cause, LossCause::Cut | LossCause::OpenMulti);
         let gaps = found.losses.iter().filter(gap).count();
-        let tail = found.losses.last().is_some_and(|loss| found.pieces.iter().all(|piece| piece.to <= loss.from));
+        let tail = found
+            .losses
+            .last()
+            .is_some_and(|loss| found.pieces.iter().all(|piece| piece.to <= loss.from));
         if gaps > usize::from(tail && is_last) {
             plan.warnings.push(format!("{name}: what follows a gap is as of an incomplete log"));
         }
@@ -370,7 +402,9 @@ impl<'a> Planner<'a> {
             ));
         }
         if found.losses.iter().any(|loss| loss.suspicious.is_some()) {
-            plan.warnings.push(format!("{name}: a command would be whole with another digit, which is no proof"));
+            plan.warnings.push(format!(
+                "{name}: a command would be whole with another digit, which is no proof"
+            ));
         }
         for name in &facts.of_modules {
             plan.warnings.push(format!("{name} needs a server that has the module"));

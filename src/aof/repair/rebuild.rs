@@ -41,7 +41,8 @@ pub(crate) fn rebuild(prefix: &str, text: &[u8], names: &[String]) -> Rebuilt {
         let is_old = old.iter().any(|entry| entry.file == name.as_bytes());
         match part_of(prefix, name) {
             Some((FileKind::Base, seq)) if !is_old && !listed => {
-                let other = bases.insert(seq, ManifestEntry::new(name.as_str(), seq, FileKind::Base));
+                let other =
+                    bases.insert(seq, ManifestEntry::new(name.as_str(), seq, FileKind::Base));
                 if let Some(other) = other.filter(|other| other.file != name.as_bytes()) {
                     rebuilt.obstacles.push(format!(
                         "{} and {name} could both be the base: move one of them away",

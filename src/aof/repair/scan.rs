@@ -62,18 +62,20 @@ pub(crate) struct Facts {
     pub(crate) gave_up: bool,
 }
 
-/// Scans a file of `len` bytes.
+/// Scans a file of `len` bytes; `behind_loss` says that the end of the one before is lost.
 pub(crate) fn scan(
     source: &mut (impl Read + Seek),
     len: u64,
     stop: Stop,
+    behind_loss: bool,
     options: &RepairOptions,
 ) -> Result<Scan> {
+    let ledger = Ledger::new();
     let mut scanner = Scanner {
         options,
         len,
         stop,
-        ledger: Ledger::new(),
+        ledger: if behind_loss { ledger.behind_loss() } else { ledger },
         mends: Vec::new(),
         facts: Facts::default(),
         fuel: Fuel::for_bytes(len),
@@ -95,11 +97,16 @@ pub(crate) fn scan(
     {
         // What a cut would lose is only known by trying to keep it.
         let other = options.clone().salvage(true);
-        let salvaged = scan(source, len, stop, &other)?;
+        let salvaged = scan(source, len, stop, behind_loss, &other)?;
         scanner.facts.salvageable = salvaged.kept.commands;
     }
-    let Scanner { ledger, mends, mut facts, .. } = scanner;
+    let Scanner { ledger, mut mends, mut facts, .. } = scanner;
     let (pieces, kept, losses) = ledger.finish(tail);
+    // What was mended may have gone with its transaction.
+    mends.retain(|mend| {
+        let next = pieces.partition_point(|piece| piece.to <= mend.at);
+        pieces.get(next).is_some_and(|piece| piece.from <= mend.at)
+    });
     facts.salvageable = facts.salvageable.saturating_sub(kept.commands);
     Ok(Scan { pieces, kept, losses, mends, facts })
 }
@@ -141,8 +148,16 @@ enum Break {
     /// Here the log is to end.
     Cut(u64),
     /// A whole command that no server takes.
-    Odd { from: u64, to: u64 },
-    Bad { at: u64, kind: EndKind, goes_on: bool, error: Error },
+    Odd {
+        from: u64,
+        to: u64,
+    },
+    Bad {
+        at: u64,
+        kind: EndKind,
+        goes_on: bool,
+        error: Error,
+    },
 }
 
 impl Scanner<'_> {
@@ -235,7 +250,12 @@ impl Scanner<'_> {
                     }
                     let goes_on = end.goes_on_at.is_some();
                     let error = error.shifted(at);
-                    return Ok(Break::Bad { at: at + end.records_up_to, kind: end.kind, goes_on, error });
+                    return Ok(Break::Bad {
+                        at: at + end.records_up_to,
+                        kind: end.kind,
+                        goes_on,
+                        error,
+                    });
                 }
             }
         }
@@ -269,6 +289,12 @@ impl Scanner<'_> {
             return Some(Break::Cut(from));
         }
         let Some(command) = record.command() else {
+            // They came with Redis 7.0, as did logs of several parts.
+            if self.options.server.is_some_and(|server| !server.has_log_parts()) {
+                self.facts
+                    .refused
+                    .insert("a line that begins with # is not known to it".to_owned());
+            }
             self.enter_back();
             self.ledger.record(Role::Silent, from, to, b"");
             return None;
@@ -390,7 +416,12 @@ impl Scanner<'_> {
     }
 
     /// Goes on where more commands are found.
-    fn skip(&mut self, source: &mut (impl Read + Seek), start: u64, at: u64) -> Result<Option<Left>> {
+    fn skip(
+        &mut self,
+        source: &mut (impl Read + Seek),
+        start: u64,
+        at: u64,
+    ) -> Result<Option<Left>> {
         let from = if start < at { at } else { start + 1 };
         let limits = &self.options.limits;
         let next = window::resume(source, from, self.len, limits, &mut self.fuel)?;
@@ -410,7 +441,12 @@ impl Scanner<'_> {
         Ok(Some(Left::From(next)))
     }
 
-    fn describe(&self, source: &mut (impl Read + Seek), loss: &mut Loss, whole: bool) -> Result<()> {
+    fn describe(
+        &self,
+        source: &mut (impl Read + Seek),
+        loss: &mut Loss,
+        whole: bool,
+    ) -> Result<()> {
         let size = (loss.to - loss.from).min(evidence::READ as u64);
         let bytes = window::bytes(source, loss.from, size)?;
         evidence::read(loss, &bytes, whole);

@@ -70,7 +70,11 @@ pub(crate) fn resume(
 pub(crate) fn bytes(source: &mut (impl Read + Seek), at: u64, size: u64) -> Result<Vec<u8>> {
     source.seek(SeekFrom::Start(at)).map_err(|error| Error::io(error, Some(at)))?;
     let mut bytes = Vec::new();
-    source.by_ref().take(size).read_to_end(&mut bytes).map_err(|error| Error::io(error, Some(at)))?;
+    source
+        .by_ref()
+        .take(size)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::io(error, Some(at)))?;
     Ok(bytes)
 }
 
