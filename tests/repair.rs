@@ -20,12 +20,17 @@ use proptest::prelude::*;
 use redkeep::Limits;
 use redkeep::aof::repair::{CutAt, LossCause, RepairOptions, plan_log};
 use redkeep::aof::{RecordKind, SliceReader, Transaction, write_command};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The logs that real servers wrote and that are kept here, with their names.
 pub(crate) fn logs() -> Vec<(String, Vec<u8>)> {
+    logs_in(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data")))
+}
+
+/// The logs below a folder that are sound.
+pub(crate) fn logs_in(root: &Path) -> Vec<(String, Vec<u8>)> {
     let mut logs = Vec::new();
-    let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"))];
+    let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in folder.read_dir().unwrap() {
             let path = entry.unwrap().path();

@@ -57,6 +57,10 @@
 //! load from a folder, and the [`Trap`]s: a log whose manifest is gone, for one, makes a server
 //! start empty, write a new base over the old one, and append to an increment it never loaded.
 //!
+//! # Repair
+//!
+//! [`repair`] says what to keep of a log that a server refuses, or that is to end earlier.
+//!
 //! # Commands
 //!
 //! [`CommandSpec`] knows every command that servers log: who knows it, how many arguments it takes,

@@ -1,6 +1,6 @@
 //! One byte changed anywhere, and what real servers were given broken.
 
-use super::{cut_only, logs, salvage};
+use super::{cut_only, logs, logs_in, salvage};
 use redkeep::UnixMillis;
 use redkeep::aof::repair::{CutAt, LossCause, plan, plan_log};
 use redkeep::aof::{RecordKind, SliceReader};
@@ -36,14 +36,27 @@ fn commands(log: &[u8]) -> Vec<Range<u64>> {
 
 #[test]
 fn one_changed_byte_costs_no_more_than_the_command_it_is_in() {
-    let logs: Vec<_> = logs().into_iter().filter(|(_, log)| log.len() < 200_000).collect();
+    damage(&logs(), 6000, 7);
+}
+
+#[test]
+#[ignore = "needs REDKEEP_CORPUS, the folder of the wide corpus"]
+fn one_changed_byte_costs_no_more_in_the_wide_corpus() {
+    let Some(corpus) = std::env::var_os("REDKEEP_CORPUS").map(PathBuf::from) else { return };
+    damage(&logs_in(&corpus), 20_000, 77);
+}
+
+/// So many times a random byte of one of the logs is changed, and what salvage keeps is looked at.
+#[allow(clippy::print_stdout)] // the counts are the point
+fn damage(logs: &[(String, Vec<u8>)], trials: usize, seed: u64) {
+    let logs: Vec<_> = logs.iter().filter(|(_, log)| log.len() < 200_000).collect();
     let whole: Vec<_> = logs.iter().map(|(_, log)| commands(log)).collect();
-    let mut random = Random(7);
+    let mut random = Random(seed);
     let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
     let mut worst = Vec::new();
-    for trial in 0..6000 {
+    for trial in 0..trials {
         let which = trial % logs.len();
-        let (name, log) = &logs[which];
+        let (name, log) = logs[which];
         let Some(first) = whole[which].first() else { continue };
         let from = usize::try_from(first.start).unwrap();
         let at = from + random.below(log.len() - from);
@@ -89,7 +102,7 @@ fn one_changed_byte_costs_no_more_than_the_command_it_is_in() {
             ));
         }
     }
-    println!("{kinds:#?}");
+    println!("{} logs: {kinds:#?}", logs.len());
     assert!(kinds.values().sum::<u32>() >= 5000);
     assert!(worst.is_empty(), "{kinds:#?}\n{}", worst.join("\n"));
 }

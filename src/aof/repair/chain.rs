@@ -32,6 +32,11 @@ impl Fuel {
         Fuel(len.saturating_mul(2).saturating_add(1 << 24))
     }
 
+    /// For a look at a few bytes.
+    pub(crate) fn little() -> Fuel {
+        Fuel(1 << 20)
+    }
+
     pub(crate) fn is_out(self) -> bool {
         self.0 == 0
     }

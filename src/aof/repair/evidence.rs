@@ -20,10 +20,18 @@ pub(crate) const READ: usize = 1 << 20;
 /// Fills in what the bytes of a loss, or the first of them, tell. `whole` says that they are all of
 /// one command and nothing else.
 pub(crate) fn read(loss: &mut Loss, bytes: &[u8], whole: bool) {
-    let mut fuel = Fuel::for_bytes(0);
-    let mut at = 0;
     let unread = if whole { Doubt::No } else { Doubt::Possible };
     (loss.select, loss.transaction) = (unread, unread);
+    list(loss, bytes);
+    if !whole && loss.names.is_empty() {
+        loss.commands = loss.commands.max(1);
+    }
+}
+
+/// Adds the commands, names and keys that can be read.
+fn list(loss: &mut Loss, bytes: &[u8]) {
+    let mut fuel = Fuel::little();
+    let mut at = 0;
     while !fuel.is_out() {
         let rest = bytes.get(at..).unwrap_or_default();
         let Some(skip) = rest.iter().position(|byte| *byte == b'*') else { break };
@@ -47,9 +55,13 @@ pub(crate) fn read(loss: &mut Loss, bytes: &[u8], whole: bool) {
         }
         at += 1;
     }
-    if !whole && loss.names.is_empty() {
-        loss.commands = loss.commands.max(1);
-    }
+}
+
+/// Fills in the names and keys of sound commands that go.
+pub(crate) fn name(loss: &mut Loss, bytes: &[u8]) {
+    let mut read = Loss::new(loss.from, loss.to, loss.cause);
+    list(&mut read, bytes);
+    (loss.names, loss.keys) = (read.names, read.keys);
 }
 
 fn note(loss: &mut Loss, command: Command<'_>) {

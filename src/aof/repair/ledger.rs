@@ -23,6 +23,8 @@ pub(crate) enum Role {
 struct Part {
     pieces: Vec<Piece>,
     commands: u64,
+    /// The last SELECT in it.
+    select: Option<Piece>,
 }
 
 impl Part {
@@ -32,6 +34,13 @@ impl Part {
             Some(last) if last.to == from => last.to = to,
             _ if from == to => {}
             _ => self.pieces.push(Piece { from, to }),
+        }
+    }
+
+    fn add(&mut self, role: Role, from: u64, to: u64, commands: u64) {
+        self.push(from, to, commands);
+        if role == Role::Select {
+            self.select = Some(Piece { from, to });
         }
     }
 
@@ -104,7 +113,7 @@ impl Ledger {
                 State::Outside
             }
             (State::Inside(mut part), _) => {
-                part.push(from, to, commands);
+                part.add(role, from, to, commands);
                 State::Inside(part)
             }
             (State::Behind { open, mut since }, Role::Exec) => {
@@ -119,7 +128,7 @@ impl Ledger {
                 State::Inside(Self::one(from, to))
             }
             (State::Behind { open, mut since }, _) => {
-                since.push(from, to, commands);
+                since.add(role, from, to, commands);
                 State::Behind { open, since }
             }
         };
@@ -131,8 +140,19 @@ impl Ledger {
         part
     }
 
-    /// What of a transaction is left, and must not be.
-    fn half(&mut self, part: Part) {
+    /// What of a transaction is left, and must not be. The database that it chose stays chosen:
+    /// what follows counts on that.
+    fn half(&mut self, mut part: Part) {
+        if let Some(Piece { from, to }) = part.select.take() {
+            self.kept.push(from, to, 1);
+            part.commands = part.commands.saturating_sub(1);
+            let around = |piece: Piece| {
+                let before = Piece { from: piece.from, to: piece.to.min(from) };
+                let behind = Piece { from: piece.from.max(to), to: piece.to };
+                [before, behind].into_iter().filter(|piece| piece.from < piece.to)
+            };
+            part.pieces = part.pieces.into_iter().flat_map(around).collect();
+        }
         self.drop(part, LossCause::HalfTransaction);
     }
 
@@ -209,7 +229,7 @@ impl Ledger {
             let before = self.before();
             self.losses.push(Loss { before, ..tail });
         }
-        let Part { pieces, commands } = self.kept;
+        let Part { pieces, commands, .. } = self.kept;
         let bytes = pieces.iter().map(|piece| piece.to - piece.from).sum();
         self.losses.sort_by_key(|loss| loss.from);
         (pieces, Tally::new(bytes, commands), self.losses)
@@ -219,7 +239,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Role::{Exec, Multi, Other};
+    use Role::{Exec, Multi, Other, Select};
 
     /// Ten bytes a record; `None` is a gap. What stays, and the commands that go beside the gaps.
     fn run(records: &[Option<Role>]) -> (Vec<u64>, u64) {
@@ -266,5 +286,13 @@ mod tests {
         assert_eq!(run(&last), (vec![3, 4, 5], 2));
         assert_eq!(run(&[Some(Multi), None, Some(Other)]), (vec![2], 1));
         assert_eq!(run(&[None, Some(Other), None, Some(Exec)]), (vec![1], 1));
+    }
+
+    #[test]
+    fn the_last_database_that_a_lost_transaction_chose_stays_chosen() {
+        let lost = [Some(Multi), Some(Select), Some(Select), Some(Other), None, Some(Exec)];
+        assert_eq!(run(&lost), (vec![2], 4));
+        let behind = [None, Some(Select), Some(Other), Some(Exec), Some(Other)];
+        assert_eq!(run(&behind), (vec![1, 4], 2));
     }
 }

@@ -135,8 +135,8 @@ fn broken(
         before = Some((at, passed));
         at = one.at;
     }
-    // All of it is whole; an argument more behind it says that the count is to blame.
-    if bytes.get(at) == Some(&b'$') {
+    // All of it is whole; what stands behind it may say that it ends too early or too late.
+    if bytes.get(at).is_some_and(|byte| !matches!(byte, b'*' | b'#')) {
         places.extend(1..args_at - 2);
         if let Some((start, _)) = before {
             places.extend(

@@ -101,7 +101,11 @@ pub(crate) fn scan(
         scanner.facts.salvageable = salvaged.kept.commands;
     }
     let Scanner { ledger, mut mends, mut facts, .. } = scanner;
-    let (pieces, kept, losses) = ledger.finish(tail);
+    let (pieces, kept, mut losses) = ledger.finish(tail);
+    for loss in losses.iter_mut().filter(|loss| loss.names.is_empty()) {
+        let size = (loss.to - loss.from).min(evidence::READ as u64);
+        evidence::name(loss, &window::bytes(source, loss.from, size)?);
+    }
     // What was mended may have gone with its transaction.
     mends.retain(|mend| {
         let next = pieces.partition_point(|piece| piece.to <= mend.at);
@@ -362,16 +366,23 @@ impl Scanner<'_> {
         let here = self.mended(source, at)?;
         let wanted = |fix: &Fix| fix.visible || self.options.suspicious;
         let first = window::bytes(source, at, 1)?;
-        let short = self.back.as_ref().filter(|back| back.to == at && first == b"$");
-        let (start, found) = match (here, short.map(|back| back.from)) {
+        let back =
+            self.back.as_ref().filter(|back| back.to == at && first != b"*" && first != b"#");
+        let (start, found) = match (here, back.map(|back| back.from)) {
             (Some((fix, bytes)), _) if wanted(&fix) => (at, Some((fix, bytes))),
-            // An argument too many: the command before says too few, and is not to be believed.
-            (_, Some(from)) => {
-                self.back = None;
-                self.commands -= 1;
-                (from, self.mended(source, from)?)
-            }
             (here, None) => (at, here),
+            (here, Some(from)) => {
+                let before = self.mended(source, from)?;
+                // The command before says too few arguments, and is not to be believed; or it has
+                // swallowed what is behind it, up to a line end that happens to fit.
+                if first == b"$" || (here.is_none() && before.is_some()) {
+                    self.back = None;
+                    self.commands -= 1;
+                    (from, before)
+                } else {
+                    (at, here)
+                }
+            }
         };
         let Some((fix, bytes)) = found else { return self.skip(source, start, at) };
         self.enter_back();
