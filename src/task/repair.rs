@@ -263,14 +263,16 @@ impl Work<'_> {
     fn file_in_place(&mut self, stamp: &str) -> Result<()> {
         let plan = self.plan;
         for file in plan.files.iter().filter(|file| file.fate == Fate::Rewritten) {
-            self.step(RepairStep::Write(file.path.clone()))?;
-            let place = self.fill(file, &file.path, true)?;
-            place.resemble(&file.path)?;
-            self.keep(&file.path, stamp)?;
+            // Not the link that may lead to it.
+            let path = file.path.canonicalize().map_err(|error| named(error, &file.path))?;
+            self.step(RepairStep::Write(path.clone()))?;
+            let place = self.fill(file, &path, true)?;
+            place.resemble(&path)?;
+            self.keep(&path, stamp)?;
             self.is_unchanged()?;
-            self.step(RepairStep::Commit(file.path.clone()))?;
+            self.step(RepairStep::Commit(path.clone()))?;
             place.commit()?;
-            self.outcome.written.push(file.path.clone());
+            self.outcome.written.push(path);
         }
         Ok(())
     }

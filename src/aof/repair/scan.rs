@@ -217,12 +217,13 @@ impl Scanner<'_> {
     /// Reads and enters records up to the first that is not as it should be.
     fn records(&mut self, source: &mut (impl Read + Seek), at: u64) -> Result<Break> {
         source.seek(SeekFrom::Start(at)).map_err(|error| Error::io(error, Some(at)))?;
-        let mut limits = self.options.limits;
-        if at > 0 {
-            // There may be many gaps, and a window for each.
-            limits.window = limits.window.min(1 << 16);
-        }
-        let mut reader = StreamReader::with_limits(&mut *source, &limits);
+        // There may be many gaps, and a window for each.
+        let limits = self.options.limits;
+        let small = limits.window(limits.window.min(1 << 16));
+        let mut reader = match at {
+            0 => StreamReader::with_limits(&mut *source, &limits),
+            _ => StreamReader::in_the_midst(&mut *source, &small),
+        };
         loop {
             match reader.next() {
                 Ok(Some(record)) => {
@@ -469,7 +470,7 @@ impl Scanner<'_> {
         self.enter_back();
         self.facts.is_cut = true;
         source.seek(SeekFrom::Start(from)).map_err(|error| Error::io(error, Some(from)))?;
-        let mut reader = StreamReader::with_limits(source, &self.options.limits);
+        let mut reader = StreamReader::in_the_midst(source, &self.options.limits);
         let mut loss = Loss::new(from, self.len, LossCause::Cut);
         while let Ok(Some(record)) = reader.next() {
             loss.commands += u64::from(record.command().is_some());
