@@ -128,6 +128,7 @@ fn a_byte_in_a_command_costs_that_command_and_not_those_behind_it() {
         assert_eq!(plan.kept.commands, kept, "{at}: {plan}");
         let cut = plan_log(&bad, &cut_only()).unwrap();
         assert!(cut.kept.commands <= 10 || at == 9, "{at}");
+        assert!(cut.kept.commands + cut.lost.commands >= kept, "{cut}");
     }
     let mut bad = log.clone();
     bad[eleventh + 5] = b'7';
@@ -140,6 +141,34 @@ fn a_byte_in_a_command_costs_that_command_and_not_those_behind_it() {
     let mut out = Vec::new();
     plan.write(std::io::Cursor::new(&bad), &mut out).unwrap();
     assert!(out == log);
+}
+
+#[test]
+fn a_sound_command_is_not_blamed_for_what_stands_behind_it() {
+    let log = case("aof-intact.aof");
+    let commands = |log: &[u8]| plan_log(log, &salvage()).unwrap().kept.commands;
+    let all = commands(&log);
+    for end in boundaries(&log) {
+        for rubbish in [&b"\r\n"[..], b"\n", b"\0\0\0\0", b"x\r\n", b"0123456789\r\n"] {
+            let bad = [&log[..end], rubbish, &log[end..]].concat();
+            assert_eq!(commands(&bad), all, "{} at {end}", rubbish.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn a_command_that_swallowed_others_gives_them_back() {
+    let mut log = Vec::new();
+    write_command(&["SET", "k", "hello, world"], &mut log).unwrap();
+    let bad = log.len() - 18;
+    assert_eq!(log[bad], b'1');
+    for _ in 0..5 {
+        write_command(&["DEL", "abc"], &mut log).unwrap();
+    }
+    // 12 bytes become 42, whose end happens to be that of a line.
+    log[bad] = b'4';
+    let plan = plan_log(&log, &salvage()).unwrap();
+    assert_eq!((plan.kept.commands, plan.lost.commands), (5, 1), "{plan}");
 }
 
 #[test]

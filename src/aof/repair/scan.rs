@@ -112,6 +112,10 @@ pub(crate) fn scan(
         pieces.get(next).is_some_and(|piece| piece.from <= mend.at)
     });
     facts.salvageable = facts.salvageable.saturating_sub(kept.commands);
+    if let Some(tail) = losses.last_mut() {
+        // Only the beginning of it was read for its names.
+        tail.commands = tail.commands.max(facts.salvageable);
+    }
     Ok(Scan { pieces, kept, losses, mends, facts })
 }
 
@@ -376,7 +380,8 @@ impl Scanner<'_> {
                 let before = self.mended(source, from)?;
                 // The command before says too few arguments, and is not to be believed; or it has
                 // swallowed what is behind it, up to a line end that happens to fit.
-                if first == b"$" || (here.is_none() && before.is_some()) {
+                let shorter = |(fix, _): &(Fix, Vec<u8>)| from + (fix.end as u64) < at;
+                if first == b"$" || (here.is_none() && before.as_ref().is_some_and(shorter)) {
                     self.back = None;
                     self.commands -= 1;
                     (from, before)
