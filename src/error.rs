@@ -200,6 +200,13 @@ impl Error {
         self
     }
 
+    /// Says where, counted from a place further ahead.
+    #[cold]
+    pub(crate) fn shifted(mut self, by: u64) -> Self {
+        self.0.offset = self.0.offset.map(|offset| offset.saturating_add(by));
+        self
+    }
+
     /// A failure of the source or target below us.
     #[cold]
     #[inline(never)]

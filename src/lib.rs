@@ -86,7 +86,7 @@
 //! | `regex` | selecting keys by regular expression | regex |
 //! | `mmap` | opening a file as a memory map | memmap2 |
 //! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
-//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, `json`, `digest` and `synth` |
+//! | `cli` | the `redkeep` program | clap, indicatif, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 

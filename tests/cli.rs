@@ -848,3 +848,84 @@ fn what_is_made_up_is_sound_and_the_same_twice() {
         assert_eq!((code(&refused), path.exists()), (2, false), "{wrong}");
     }
 }
+
+/// A folder with one log in it that ends inside a command.
+fn torn_log() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("appendonly.aof");
+    std::fs::write(&path, b"*1\r\n$8\r\nFLUSHALL\r\n*2\r\n$3\r\nDE").unwrap();
+    (folder, path)
+}
+
+fn repair(arguments: &str, path: &std::path::Path) -> Output {
+    redkeep("repair").arg(path).args(arguments.split_whitespace()).output().unwrap()
+}
+
+#[test]
+fn a_repair_is_a_plan_until_it_is_told_to_apply_it() {
+    let (folder, path) = torn_log();
+    let before = std::fs::read(&path).unwrap();
+    let output = repair("--in-place --for redis-7.0", &path);
+    assert_eq!(code(&output), 3);
+    let text = stdout(&output);
+    assert!(text.starts_with("PLAN  1 command (18 bytes) kept"), "{text}");
+    assert!(text.contains("bytes 18 to 28 go: the file ends inside a record"), "{text}");
+    assert!(text.contains("redis-7.0 would load the result"), "{text}");
+    assert!(text.contains("nothing was changed"), "{text}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+
+    let output = repair("--apply --in-place", &path);
+    assert_eq!(code(&output), 3);
+    assert!(stdout(&output).contains("kept aside: "), "{}", stdout(&output));
+    assert_eq!(std::fs::read(&path).unwrap(), before[..18]);
+    let names = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let aside = names.filter(|name| *name != path).collect::<Vec<_>>();
+    assert_eq!(aside.len(), 1);
+    assert_eq!(std::fs::read(&aside[0]).unwrap(), before);
+
+    let output = repair("--apply --in-place", &path);
+    assert_eq!(code(&output), 0);
+    assert!(stdout(&output).starts_with("NOTHING TO REPAIR"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_repair_into_a_folder_leaves_the_log_alone_and_speaks_json() {
+    let (folder, path) = torn_log();
+    let before = std::fs::read(&path).unwrap();
+    let out = folder.path().join("new");
+    let output = repair(&format!("--apply --json -o {}", out.display()), &path);
+    assert_eq!(code(&output), 3);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["plan"]["files"][0]["losses"][0]["cause"], "torn");
+    assert_eq!(json["outcome"]["kept"]["commands"], 1);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(std::fs::read(out.join("appendonly.aof")).unwrap(), before[..18]);
+    let again = repair(&format!("--apply -o {}", out.display()), &path);
+    assert_eq!(code(&again), 2);
+    assert!(stderr(&again).contains("is not empty"), "{}", stderr(&again));
+}
+
+#[test]
+fn a_repair_that_makes_no_sense_is_2_and_one_that_cannot_be_is_1() {
+    let (folder, path) = torn_log();
+    for arguments in [
+        "--apply",
+        "--salvage --to-command 1",
+        "--to-time tomorrow",
+        "--to-offset x",
+        "--suspicious",
+        "--in-place -o there",
+        "--to-time 5",
+        "--to-offset other.aof:1",
+    ] {
+        assert_eq!(code(&repair(arguments, &path)), 2, "{arguments}");
+    }
+    assert_eq!(code(&repair("", &folder.path().join("nothing.aof"))), 1);
+    let rdb = folder.path().join("rdb.aof");
+    std::fs::write(&rdb, b"REDIS0009\xfe").unwrap();
+    let output = repair("--apply --in-place", &rdb);
+    assert_eq!(code(&output), 1);
+    assert!(stdout(&output).contains("in the way: rdb.aof"), "{}", stdout(&output));
+    assert_eq!(code(&repair("--to-command 0", &path)), 3);
+    assert_eq!(code(&repair("--to-offset 18", &path)), 3);
+}

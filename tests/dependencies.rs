@@ -29,7 +29,7 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 11] = [
+const OPTIONAL: [(&str, &[&str]); 10] = [
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
     ("blake3", &["digest"]),
@@ -40,7 +40,6 @@ const OPTIONAL: [(&str, &[&str]); 11] = [
     ("serde", &["json"]),
     ("serde_json", &["json"]),
     ("sha1", &["digest"]),
-    ("tempfile", &["cli"]),
 ];
 
 #[test]

@@ -20,6 +20,7 @@ const MAX_LINE: usize = 1024;
 /// # Ok::<(), redkeep::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Manifest {
     /// Lines that begin with `#`, without it and without their end. Servers drop them at the next
@@ -44,6 +45,7 @@ pub struct Manifest {
 /// # Ok::<(), redkeep::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ManifestEntry {
     /// The file's name, with no folder in it.

@@ -60,6 +60,10 @@
 //!
 //! Whether all of that is sound, and what a cut would lose, is for [`check`] to say.
 //!
+//! # Repair
+//!
+//! [`repair`] says what to keep of a log that a server refuses, or that is to end earlier.
+//!
 //! # Commands
 //!
 //! [`CommandSpec`] knows every command that servers log: who knows it, how many arguments it takes,
@@ -89,6 +93,7 @@ mod manifest;
 mod parser;
 mod reader;
 mod record;
+pub mod repair;
 mod resp;
 mod stream;
 mod table;

@@ -338,6 +338,11 @@ impl Walk {
         }
     }
 
+    /// A walk over so many arguments, the first of which begins at this place.
+    pub(crate) fn resume(args: usize, at: usize) -> Walk {
+        Walk { argc: args, args_at: at, left: args, at }
+    }
+
     /// Passes the arguments that are there. `input` begins where the command does.
     #[inline(always)]
     pub(crate) fn run(&mut self, input: &[u8]) -> Res<()> {

@@ -59,6 +59,18 @@ impl<R: Read> StreamReader<R> {
         }
     }
 
+    /// A reader that begins in the midst of a file, where no RDB can be.
+    pub(crate) fn in_the_midst(source: R, limits: &Limits) -> StreamReader<R> {
+        let source = Unread { head: [0; 6], at: 0, len: 0, is_rdb: false, source };
+        StreamReader {
+            phase: Phase::Log(Window::new(source, Vec::new(), limits.window)),
+            parser: Parser::new(limits.held.max(limits.window as u64)),
+            limits: *limits,
+            checksum: ChecksumMode::default(),
+            done: false,
+        }
+    }
+
     /// Sets what is done about the checksum of a preamble; to be called before the first record.
     #[must_use]
     pub fn checksum(mut self, mode: ChecksumMode) -> StreamReader<R> {

@@ -18,6 +18,7 @@ mod log_report;
 mod members;
 mod output;
 mod progress;
+mod repair;
 mod report;
 mod stdout;
 mod synth;
@@ -36,10 +37,11 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 /// Checks, compares and exports Redis and Valkey dumps (RDB files), takes parts out of them, and
-/// converts them for other servers. Checks and prints append-only logs, and makes them of dumps and of
-/// each other.
+/// converts them for other servers. Checks, repairs and prints append-only logs, and makes them of
+/// dumps and of each other.
 ///
-/// No command changes a dump or a log: what is written is a file or folder of its own.
+/// No command changes what it reads: what is written is a file or folder of its own, and what it takes
+/// the place of is kept aside.
 #[derive(Debug, Parser)]
 #[command(name = "redkeep", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -56,6 +58,7 @@ enum Command {
     Convert(convert::ConvertArguments),
     Aof(aof::AofArguments),
     Synth(synth::SynthArguments),
+    Repair(repair::RepairArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Convert(arguments) }) => convert::run(arguments),
         Ok(Arguments { command: Command::Aof(arguments) }) => aof::run(arguments),
         Ok(Arguments { command: Command::Synth(arguments) }) => synth::run(&arguments),
+        Ok(Arguments { command: Command::Repair(arguments) }) => repair::run(arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

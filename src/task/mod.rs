@@ -9,7 +9,8 @@ mod aof;
 mod cat;
 mod extract;
 mod log_folder;
-mod place;
+pub(crate) mod place;
+mod repair;
 
 pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
 #[cfg(feature = "json")]
@@ -17,3 +18,4 @@ pub use cat::{CatFormat, CatOptions, CatOutcome, cat_aof};
 pub use extract::{ExtractOptions, ExtractOutcome, extract};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
 pub use place::Place;
+pub use repair::{RepairOutcome, RepairPlace, RepairStep, repair, repair_watched};

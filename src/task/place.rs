@@ -47,6 +47,25 @@ impl Place {
         Ok(Place { file: Some(file), temporary, path: path.to_owned(), replace })
     }
 
+    /// Gives it the owner and the rights of another file.
+    ///
+    /// # Errors
+    /// `Io` where it may not have them: a server could then not write to it.
+    pub(crate) fn resemble(&self, other: &Path) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let resemble = || {
+            let facts = fs::metadata(other)?;
+            file.set_permissions(facts.permissions())?;
+            same_owner(file, &facts)
+        };
+        resemble().map_err(|error| named(error, &self.path))
+    }
+
+    /// Where the bytes are until they are in their place.
+    pub(crate) fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Puts the file in its place: its bytes first, then its name, then the folder that holds it.
     ///
     /// # Errors
@@ -57,7 +76,7 @@ impl Place {
             file.sync_all()?;
             match self.replace {
                 true => fs::rename(&self.temporary, &self.path)?,
-                false => rename_new(&self.temporary, &self.path)?,
+                false => rename_to_new(&self.temporary, &self.path)?,
             }
             sync_folder(folder_of(&self.path))
         };
@@ -87,15 +106,16 @@ impl Write for Place {
     }
 }
 
-/// Gives a file its name unless something has it.
-fn rename_new(temporary: &Path, path: &Path) -> io::Result<()> {
-    // A link fails where the name is taken, which a rename would overwrite.
-    match fs::hard_link(temporary, path) {
-        Ok(()) => fs::remove_file(temporary),
+/// Renames a file without ever replacing one.
+pub(crate) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    // A link is refused where the name is taken, which a rename would overwrite.
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
         // A file system without links: the moment between these two is the best there is.
-        Err(_) if path.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
-        Err(_) => fs::rename(temporary, path),
+        Err(_) if to.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(from, to),
     }
 }
 
@@ -131,6 +151,21 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 
 pub(crate) fn named(error: io::Error, path: &Path) -> Error {
     Error::from(error).in_file(path.display().to_string())
+}
+
+#[cfg(unix)]
+fn same_owner(file: &File, like: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) == (like.uid(), like.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(like.uid()), Some(like.gid()))
+}
+
+#[cfg(not(unix))]
+fn same_owner(_: &File, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use super::laws::{Chunks, blames};
 use redkeep::aof::check::{AofCheckOptions, Outcome, Verdict, check_log};
+use redkeep::aof::repair::{Fate, FilePlan, RepairOptions, plan_log};
 use redkeep::aof::{
     Command, End, EndKind, Manifest, Record, RecordKind, SliceReader, StreamReader, write_command,
 };
@@ -13,6 +14,7 @@ use redkeep::rdb::ChecksumMode;
 use redkeep::rdb::check::{CheckOptions, Severity};
 use redkeep::{Error, Fault, Limits};
 use std::borrow::Cow;
+use std::io::Cursor;
 
 /// A first byte below the number of these stands for one of them, as in `laws`.
 const HEADS: [&[u8]; 4] = [
@@ -184,6 +186,60 @@ pub(crate) fn check_as(log: &[u8], window: usize, step: usize) {
     assert!(whole.findings.len() as u64 <= found && (found == 0) == whole.findings.is_empty());
     let worst = whole.findings.iter().map(|finding| finding.severity).max();
     assert_eq!(whole.verdict == Verdict::Sound, worst.is_none_or(|worst| worst == Severity::Note));
+}
+
+/// What comes out of a repair is a whole log, made of the ranges that the plan names, and needs no
+/// repair.
+pub(crate) fn repair(input: &[u8]) {
+    let log = log(input);
+    let cut = RepairOptions::default().limits(Limits::default().window(4096));
+    let salvage = cut.clone().salvage(true);
+    for options in [cut, salvage.clone(), salvage.suspicious(true)] {
+        repair_as(&log, &options);
+    }
+}
+
+/// The plan and what comes out of it; none where an RDB in front cannot be read.
+pub(crate) fn repair_as(log: &[u8], options: &RepairOptions) -> Option<(FilePlan, Vec<u8>)> {
+    let plan = match plan_log(log, options) {
+        Ok(plan) => plan,
+        Err(error) => {
+            let mut reader = SliceReader::new(log);
+            assert!(reader.by_ref().any(|record| record.is_err()), "{error}");
+            assert_eq!(reader.end().unwrap().kind, EndKind::Preamble, "{error}");
+            return None;
+        }
+    };
+    let mut out = Vec::new();
+    let written = plan.write(Cursor::new(log), &mut out).unwrap();
+    assert_eq!((written, out.len() as u64), (plan.kept.bytes, plan.kept.bytes));
+    let mut reader = SliceReader::new(&out);
+    let shown = || format!("{}\n{plan}{}", log.escape_ascii(), out.escape_ascii());
+    let is_command = |record: Result<Record<'_>, Error>| match record {
+        Ok(record) => u64::from(record.command().is_some()),
+        Err(error) => panic!("{error}\n{}", shown()),
+    };
+    let commands = reader.by_ref().map(is_command).sum();
+    assert_eq!((plan.kept.commands, reader.end().unwrap().kind), (commands, EndKind::Clean));
+    // All bytes are accounted for, once.
+    let kept = plan.pieces.iter().map(|piece| (piece.from, piece.to));
+    let lost = plan.losses.iter().map(|loss| (loss.from, loss.to));
+    let mut ranges: Vec<_> = kept.chain(lost).collect();
+    ranges.sort_unstable();
+    let mut at = 0;
+    for (from, to) in ranges {
+        assert!(from == at && to > from, "{from} to {to} behind {at}");
+        at = to;
+    }
+    assert_eq!(at, log.len() as u64);
+    assert_eq!(plan.kept.bytes + plan.lost.bytes, at);
+    if !options.salvage {
+        assert!(log.starts_with(&out) && plan.mends.is_empty());
+    }
+    let again = plan_log(&out, options).unwrap();
+    assert_eq!((again.fate, again.lost.bytes), (Fate::Unchanged, 0), "{}\n{again}", shown());
+    assert!(!plan.to_string().is_empty());
+    Some((plan, out))
 }
 
 /// A manifest that can be read is written so that it reads the same, and an error has its place.
