@@ -29,6 +29,7 @@ const TARGETS: &[(&str, Law)] = &[
     ("aof_check", aof_laws::check),
     ("aof_resp", aof_laws::resp),
     ("aof_manifest", aof_laws::manifest),
+    ("aof_fileset", aof_laws::fileset),
     ("aof_repair", aof_laws::repair),
     #[cfg(feature = "json")]
     ("json", laws::json),

@@ -1,5 +1,6 @@
 //! Writing records: the mirror of the framing.
 
+use crate::aof::frame;
 use crate::aof::resp::MAX_ANNOTATION;
 use crate::error::{Error, Result};
 use crate::wire::number::Digits;
@@ -19,12 +20,9 @@ pub fn write_command(args: &[impl AsRef<[u8]>], out: &mut Vec<u8>) -> Result<()>
     if args.is_empty() {
         return Err(Error::usage("a command without a name"));
     }
-    header(b'*', args.len(), out);
+    frame::array(args.len(), out);
     for arg in args {
-        let arg = arg.as_ref();
-        header(b'$', arg.len(), out);
-        out.extend_from_slice(arg);
-        out.extend_from_slice(b"\r\n");
+        frame::bulk(arg.as_ref(), out);
     }
     Ok(())
 }
@@ -64,12 +62,6 @@ pub fn write_annotation(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
 pub fn write_timestamp(seconds: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"#TS:");
     out.extend_from_slice(Digits::new().format(seconds));
-    out.extend_from_slice(b"\r\n");
-}
-
-fn header(prefix: u8, number: usize, out: &mut Vec<u8>) {
-    out.push(prefix);
-    out.extend_from_slice(Digits::new().format(i64::try_from(number).unwrap_or(i64::MAX)));
     out.extend_from_slice(b"\r\n");
 }
 

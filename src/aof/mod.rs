@@ -88,6 +88,7 @@ pub mod check;
 mod commands;
 mod encode;
 mod fileset;
+pub(crate) mod frame;
 mod keys;
 mod manifest;
 mod parser;

@@ -5,7 +5,7 @@ use crate::cli::extract::Files;
 use crate::cli::human::several;
 use crate::cli::output::Output;
 use crate::cli::target::LossArguments;
-use crate::cli::{Exit, Opened, Source, aof, complain, print};
+use crate::cli::{Exit, Opened, Source, aof, as_json, complain, print};
 use crate::error::{Error, Fault, Result};
 use crate::rdb::{EventKind, Role, ServerVersion, StreamReader};
 use crate::task::{
@@ -134,12 +134,9 @@ impl ConvertArguments {
 
     fn report(&self, done: &Done) -> Exit {
         let text = if self.files.json {
-            match serde_json::to_string_pretty(done) {
-                Ok(json) => json + "\n",
-                Err(error) => {
-                    complain(format_args!("the outcome cannot be written as JSON: {error}"));
-                    return Exit::Failed;
-                }
+            match as_json(done) {
+                Ok(json) => json,
+                Err(exit) => return exit,
             }
         } else {
             self.in_words(done)

@@ -6,7 +6,7 @@ use crate::cli::human::several;
 use crate::cli::members::MemberArguments;
 use crate::cli::output::Output;
 use crate::cli::target::LossArguments;
-use crate::cli::{Exit, Opened, Source, complain, print};
+use crate::cli::{Exit, Opened, Source, as_json, complain, print};
 use crate::error::{ErrorKind, Fault, Result};
 use crate::rdb::ServerVersion;
 use crate::task::{ExtractOptions, ExtractOutcome, extract};
@@ -123,12 +123,9 @@ impl Files {
 
     fn report(&self, outcome: &ExtractOutcome, loss: Option<&LossArguments>) -> Exit {
         let text = if self.json {
-            match serde_json::to_string_pretty(outcome) {
-                Ok(json) => json + "\n",
-                Err(error) => {
-                    complain(format_args!("the outcome cannot be written as JSON: {error}"));
-                    return Exit::Failed;
-                }
+            match as_json(outcome) {
+                Ok(json) => json,
+                Err(exit) => return exit,
             }
         } else {
             self.in_words(outcome)

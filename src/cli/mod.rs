@@ -125,6 +125,14 @@ fn print(text: &[u8]) -> Result<(), Exit> {
     }
 }
 
+/// A report as one JSON document.
+fn as_json(report: &impl serde::Serialize) -> Result<String, Exit> {
+    serde_json::to_string_pretty(report).map(|json| json + "\n").map_err(|error| {
+        complain(format_args!("the outcome cannot be written as JSON: {error}"));
+        Exit::Failed
+    })
+}
+
 /// Where a dump comes from.
 #[derive(Debug, Clone)]
 struct Source(PathBuf);

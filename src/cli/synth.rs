@@ -2,7 +2,7 @@
 
 use crate::cli::human::{several, size};
 use crate::cli::output::Output;
-use crate::cli::{Exit, complain, print};
+use crate::cli::{Exit, as_json, complain, print};
 use crate::error::Result;
 use crate::rdb::ServerVersion;
 use crate::synth::{Mix, SynthOptions, SynthOutcome, SynthSize, write_dump, write_log};
@@ -77,12 +77,9 @@ fn write(arguments: &SynthArguments, options: &SynthOptions) -> Result<SynthOutc
 
 fn report(outcome: &SynthOutcome, json: bool) -> Exit {
     let text = if json {
-        match serde_json::to_string_pretty(outcome) {
-            Ok(json) => json + "\n",
-            Err(error) => {
-                complain(format_args!("the outcome cannot be written as JSON: {error}"));
-                return Exit::Failed;
-            }
+        match as_json(outcome) {
+            Ok(json) => json,
+            Err(exit) => return exit,
         }
     } else {
         let SynthOutcome { keys, expiring, bytes, losses } = outcome;

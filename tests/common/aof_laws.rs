@@ -8,7 +8,8 @@ use super::laws::{Chunks, blames};
 use redkeep::aof::check::{AofCheckOptions, Outcome, Verdict, check_log};
 use redkeep::aof::repair::{Fate, FilePlan, RepairOptions, plan_log};
 use redkeep::aof::{
-    Command, End, EndKind, Manifest, Record, RecordKind, SliceReader, StreamReader, write_command,
+    Command, End, EndKind, Fileset, FilesetOptions, Manifest, Record, RecordKind, SliceReader,
+    StreamReader, write_command,
 };
 use redkeep::rdb::ChecksumMode;
 use redkeep::rdb::check::{CheckOptions, Severity};
@@ -255,4 +256,37 @@ pub(crate) fn manifest(input: &[u8]) {
         // Quoting makes lines longer, perhaps too long.
         Err(_) => assert!(input.len() > 250, "{manifest:?}"),
     }
+}
+
+/// Files of one server's folder, cut from an input at each 0xFE and named by the byte behind that:
+/// whatever they hold, looking at them gives a plan or an error, twice the same, and changes nothing.
+pub(crate) fn fileset(input: &[u8]) {
+    const NAMES: [&str; 9] = [
+        "appendonlydir/appendonly.aof.manifest",
+        "appendonlydir/appendonly.aof.1.base.rdb",
+        "appendonlydir/appendonly.aof.1.base.aof",
+        "appendonlydir/appendonly.aof.1.incr.aof",
+        "appendonlydir/appendonly.aof.2.incr.aof",
+        "appendonlydir/temp-appendonly.aof.incr",
+        "appendonly.aof",
+        "dump.rdb",
+        "appendonlydir/appendonly.aof",
+    ];
+    let folder = std::env::temp_dir().join(format!("redkeep-fileset-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("appendonlydir")).unwrap();
+    for part in input.split(|byte| *byte == 0xfe) {
+        if let [name, content @ ..] = part {
+            std::fs::write(folder.join(NAMES[usize::from(*name) % 9]), content).unwrap();
+        }
+    }
+    for server in ["redis-6.2", "redis-7.0", "redis-8.0", "valkey-9.1"] {
+        let options = FilesetOptions::new(server.parse().unwrap());
+        let found = || format!("{:?}", Fileset::find(&folder, &options).map_err(|e| e.to_string()));
+        assert_eq!(found(), found());
+        let check = AofCheckOptions::default();
+        let report = redkeep::aof::check::check_fileset(&folder, &check).unwrap();
+        assert!(report.verdict == Verdict::Sound || !report.findings.is_empty());
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,12 +1,12 @@
 //! From events to commands: which a key becomes, what stands around its value, and what is lost.
 
-use super::frame;
 use super::options::{CommandForm, CommandsOptions};
 use super::out::Out;
 use super::outcome::{Account, CommandsOutcome};
 use super::plain::{Plain, Shown};
 use super::restore::Restore;
 use super::target::Target;
+use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::{
     Aux, DataType, Decoder, Entry, Event, EventKind, Function, Items, Loss, Piece, Str, StrBuf,

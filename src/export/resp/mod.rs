@@ -1,7 +1,6 @@
 //! Commands in the servers' protocol.
 
 mod events;
-mod frame;
 mod ids;
 mod options;
 mod out;

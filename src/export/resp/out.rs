@@ -1,6 +1,6 @@
 //! Commands on their way out: each is held until it is complete, and then written with others.
 
-use super::frame;
+use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::StreamId;
 use crate::wire::number::Digits;

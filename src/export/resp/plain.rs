@@ -1,10 +1,10 @@
 //! Values as the commands that build them, element by element.
 
-use super::frame;
 use super::out::Out;
 use super::outcome::Account;
 use super::stream::StreamState;
 use super::target::{FieldExpiry, Target};
+use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::encoding::Scalar;
 use crate::rdb::{DataType, Element, Entry, Loss, Score, Visit};

@@ -1,9 +1,9 @@
 //! Values as they lie in the file, for RESTORE.
 
-use super::frame;
 use super::options::CommandsOptions;
 use super::out::Out;
 use super::target::Target;
+use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::{Attributes, Payload, Value, ValueType};
 use crate::time::UnixMillis;

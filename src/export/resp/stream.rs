@@ -4,9 +4,9 @@
 //! pending entries before it says whose they are, so those of one group are held, and the IDs of the
 //! live entries are too: who claims an entry that is gone gets nothing.
 
-use super::frame;
 use super::ids::Ids;
 use super::plain::Shown;
+use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::encoding::Scalar;
 use crate::rdb::{Element, Loss, StreamCounters, StreamId, StreamInfo};

@@ -7,25 +7,25 @@
 use crate::wire::number::Digits;
 
 /// The head of a command with so many arguments, its name counted.
-pub(super) fn array(arguments: usize, out: &mut Vec<u8>) {
+pub(crate) fn array(arguments: usize, out: &mut Vec<u8>) {
     head(b'*', arguments as u64, out);
 }
 
 /// The head of an argument: its bytes and a line's end follow.
-pub(super) fn bulk_head(len: u64, out: &mut Vec<u8>) {
+pub(crate) fn bulk_head(len: u64, out: &mut Vec<u8>) {
     head(b'$', len, out);
 }
 
 /// An argument.
 #[inline]
-pub(super) fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
     bulk_head(bytes.len() as u64, out);
     out.extend_from_slice(bytes);
     out.extend_from_slice(b"\r\n");
 }
 
 /// A number without sign as text.
-pub(super) fn decimal(n: u64, out: &mut Vec<u8>) {
+pub(crate) fn decimal(n: u64, out: &mut Vec<u8>) {
     match i64::try_from(n) {
         Ok(n) => out.extend_from_slice(Digits::new().format(n)),
         Err(_) => out.extend_from_slice(n.to_string().as_bytes()),
