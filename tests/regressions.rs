@@ -10,6 +10,9 @@ mod aof_laws;
 mod kept;
 #[path = "common/laws.rs"]
 mod laws;
+#[cfg(feature = "live")]
+#[path = "common/replication_laws.rs"]
+mod replication_laws;
 #[path = "common/writing_laws.rs"]
 mod writing_laws;
 
@@ -28,6 +31,8 @@ const TARGETS: &[(&str, Law)] = &[
     ("select", laws::select),
     ("aof_resp", aof_laws::resp),
     ("aof_manifest", aof_laws::manifest),
+    #[cfg(feature = "live")]
+    ("replication", replication_laws::replication),
     #[cfg(feature = "json")]
     ("json", laws::json),
     #[cfg(feature = "synth")]
