@@ -165,11 +165,24 @@ pub(crate) fn replication(input: &[u8]) {
     if flags & 8 != 0 {
         options = options.password("secret-of-ours");
     }
-    let (whole, end) = received(Script::new(&said[..]), &options, 1 << 16);
+    let (whole, end) = received(waiting(&said), &options, 1 << 16);
     let step = usize::from(*step) + 1;
-    let (pieces, other) = received(Script::new(&said[..]).step(step), &options, 5000 - step * 17);
-    assert_eq!(format!("{end:?}"), format!("{other:?}"));
-    assert_eq!(whole, pieces);
+    let (pieces, other) = received(waiting(&said).step(step), &options, 5000 - step * 17);
+    match (&end, &other) {
+        (Ok(_), Ok(other)) if whole.len() != pieces.len() => {
+            // Without a checksum, an end may stand inside a value.
+            assert!(other.facts.form == Form::EndMark && pieces.ends_with(&[0; 8]));
+        }
+        (Err(_), Ok(other)) => {
+            // More came after the mark, which no server does.
+            assert_eq!(other.facts.form, Form::EndMark);
+            complete(&said, &pieces, other);
+        }
+        _ => {
+            assert_eq!(format!("{end:?}"), format!("{other:?}"));
+            assert_eq!(whole, pieces);
+        }
+    }
     match &end {
         Ok(received) => complete(&said, &whole, received),
         Err(error) => {
@@ -178,7 +191,7 @@ pub(crate) fn replication(input: &[u8]) {
             assert_ne!(error.fault(), Some(Fault::Internal), "{error}");
         }
     }
-    let (script, mut sink) = (Script::new(&said[..]), Vec::new());
+    let (script, mut sink) = (waiting(&said), Vec::new());
     let (clock, check) = (script.clock(), CheckOptions::default());
     match snapshot_into(script, clock, &options, &check, &mut sink) {
         Ok(outcome) => {
@@ -189,6 +202,13 @@ pub(crate) fn replication(input: &[u8]) {
         Err(error) => assert_eq!(error.fault(), end.unwrap_err().fault()),
     }
     commands(&said, &options, step);
+}
+
+/// Waits after the mark as servers do, and then goes on.
+fn waiting(said: &[u8]) -> Script {
+    let mark = said.windows(MARK.len()).rposition(|window| window == MARK);
+    let (dump, rest) = said.split_at(mark.map_or(said.len(), |at| at + MARK.len()));
+    Script::of([dump, rest].map(|part| Act::Says(part.to_vec())))
 }
 
 fn complete(said: &[u8], dump: &[u8], received: &Received) {
@@ -220,7 +240,7 @@ fn complete(said: &[u8], dump: &[u8], received: &Received) {
 /// Every byte of the commands is counted, and however they arrive they are the same.
 fn commands(said: &[u8], options: &ReplicationOptions, step: usize) {
     let listened = |step| {
-        let script = Script::new(said).step(step);
+        let script = waiting(said).step(step);
         let clock = script.clock();
         let mut transfer = Transfer::start(script, clock, options).ok()?;
         io::copy(&mut transfer, &mut io::sink()).ok()?;
@@ -238,7 +258,11 @@ fn commands(said: &[u8], options: &ReplicationOptions, step: usize) {
             assert_eq!(stream.offset(), from + bytes);
         };
         assert!(stream.next().is_err());
-        Some((names, format!("{error:?}")))
+        Some((names, format!("{error:?}"), stream.received().bytes))
     };
-    assert_eq!(listened(usize::MAX), listened(step));
+    // See above for what may differ.
+    if let (Some(whole), Some(pieces)) = (listened(usize::MAX), listened(step)) {
+        let same_dump = whole.2 == pieces.2;
+        assert!(!same_dump || whole == pieces);
+    }
 }

@@ -65,6 +65,9 @@ pub(super) struct Agreed {
     pub(super) ends: Ends,
 }
 
+/// A replication ID, and an offset in what it names.
+type History = (String, u64);
+
 /// What ends the dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ends {
@@ -168,7 +171,7 @@ impl<S: Read + Write, C: FnMut() -> Instant> Handshake<'_, S, C> {
     }
 
     /// Asks for the dump: where it stands, and the line that says how it is sent.
-    fn psync(&mut self) -> Result<(Option<(String, u64)>, Vec<u8>)> {
+    fn psync(&mut self) -> Result<(Option<History>, Vec<u8>)> {
         self.link.send(&[b"PSYNC", b"?", b"-1"])?;
         let line = self.link.line()?;
         self.note("PSYNC", &line);
@@ -197,7 +200,7 @@ impl<S: Read + Write, C: FnMut() -> Instant> Handshake<'_, S, C> {
 }
 
 /// `+FULLRESYNC <40 characters> <offset>`
-fn fullresync(line: &[u8]) -> Option<(String, u64)> {
+fn fullresync(line: &[u8]) -> Option<History> {
     let rest = line.strip_prefix(b"+FULLRESYNC ")?;
     let (id, rest) = rest.split_at_checked(MARK)?;
     let offset = number(rest.strip_prefix(b" ")?)?;

@@ -45,14 +45,6 @@ impl<S: Read + Write, C: FnMut() -> Instant> Link<S, C> {
         self.deadline = None;
     }
 
-    /// Takes back what was read too far.
-    pub(super) fn give_back(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.buf = [bytes, part(&self.buf, self.start, self.end)].concat();
-            (self.start, self.end) = (0, self.buf.len());
-        }
-    }
-
     /// Sends one command.
     pub(super) fn send(&mut self, command: &[&[u8]]) -> Result<()> {
         let mut text = Vec::with_capacity(64);

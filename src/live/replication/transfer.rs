@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
-use crate::live::replication::ending::{Ending, Found, HELD, MARK};
+use crate::live::replication::ending::{Ending, Found, HELD};
 use crate::live::replication::follow::CommandStream;
 use crate::live::replication::handshake::{Ends, TransferFacts, shake};
 use crate::live::replication::link::{Link, cut};
@@ -13,6 +13,9 @@ use std::time::Instant;
 
 /// Callers' buffers below this size are served from one of our own.
 const SMALL: usize = 4096;
+
+/// Bytes read at once where they are summed: what has just been copied is still in the cache then.
+const BLOCK: usize = 64 << 10;
 
 /// A dump on its way: [`Read`] gives exactly its bytes.
 ///
@@ -218,6 +221,8 @@ impl Marked {
         link: &mut Link<S, C>,
         into: &mut [u8],
     ) -> Result<(usize, bool)> {
+        let most = into.len().min(BLOCK);
+        let into = into.get_mut(..most).unwrap_or_default();
         loop {
             let Some((front, room)) = into.split_at_mut_checked(self.len) else {
                 return Err(Error::from_fault(Fault::Internal).with_detail("a buffer too small"));
@@ -229,10 +234,7 @@ impl Marked {
             }
             let window = part(into, 0, self.len + n);
             match self.ending.scan(window) {
-                Found::End(at) => {
-                    link.give_back(part(window, at + MARK, window.len()));
-                    return Ok((at, true));
-                }
+                Found::End(at) => return Ok((at, true)),
                 Found::Body(body) => {
                     let rest = part(window, body, window.len());
                     self.len = rest.len();
