@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub(crate) const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 pub(crate) const MARK: &[u8; 40] = b"fedcba9876543210fedcba9876543210fedcba98";
 
+const SECRET: &str = "secret-of-ours";
+
 /// What comes from the server next.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
@@ -150,8 +152,8 @@ fn head(byte: u8) -> Option<Vec<u8>> {
     }
 }
 
-/// Whatever a server says: no panic; the same however it arrives; complete only where the dump is;
-/// and sound only where its check says so.
+/// Whatever a server says: no panic; the same however it arrives, as far as servers keep to the
+/// protocol; complete only where the dump is; and sound only where its check says so.
 pub(crate) fn replication(input: &[u8]) {
     let [flags, step, rest @ ..] = input else { return };
     let said = match rest.first().and_then(|byte| head(*byte)) {
@@ -163,18 +165,19 @@ pub(crate) fn replication(input: &[u8]) {
         options = options.portion(Portion::Functions);
     }
     if flags & 8 != 0 {
-        options = options.password("secret-of-ours");
+        options = options.password(SECRET);
     }
     let (whole, end) = received(waiting(&said), &options, 1 << 16);
     let step = usize::from(*step) + 1;
     let (pieces, other) = received(waiting(&said).step(step), &options, 5000 - step * 17);
     match (&end, &other) {
+        // More came after a mark with a dump's end before it, which no server does: what is an end
+        // for whom it comes in pieces is none for the others.
         (Ok(_), Ok(other)) if whole.len() != pieces.len() => {
-            // Without a checksum, an end may stand inside a value.
-            assert!(other.facts.form == Form::EndMark && pieces.ends_with(&[0; 8]));
+            assert!(other.facts.form == Form::EndMark && whole.starts_with(&pieces));
+            complete(&said, &pieces, other);
         }
         (Err(_), Ok(other)) => {
-            // More came after the mark, which no server does.
             assert_eq!(other.facts.form, Form::EndMark);
             complete(&said, &pieces, other);
         }
@@ -186,8 +189,8 @@ pub(crate) fn replication(input: &[u8]) {
     match &end {
         Ok(received) => complete(&said, &whole, received),
         Err(error) => {
-            assert!(!error.to_string().contains("secret-of-ours"));
-            // What cannot be complete may become it, and what is no transfer never does.
+            let repeated = said.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+            assert!(repeated || !error.to_string().contains(SECRET));
             assert_ne!(error.fault(), Some(Fault::Internal), "{error}");
         }
     }

@@ -23,21 +23,31 @@ const LONGEST_HEAD: usize = 32;
 /// when `REPLCONF GETACK` comes. What is acknowledged counts for `WAIT` on the server: call it when the
 /// commands are stored.
 ///
-/// ```no_run
+/// ```
+/// # use std::io::{self, Read, Write};
+/// # struct Script(&'static [u8]);
+/// # impl Read for Script {
+/// #     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> { self.0.read(into) }
+/// # }
+/// # impl Write for Script {
+/// #     fn write(&mut self, from: &[u8]) -> io::Result<usize> { Ok(from.len()) }
+/// #     fn flush(&mut self) -> io::Result<()> { Ok(()) }
+/// # }
 /// use redkeep::live::replication::{ReplicationOptions, Transfer};
-/// use std::time::{Duration, Instant};
-/// let connection = std::net::TcpStream::connect("127.0.0.1:6379")?;
-/// connection.set_read_timeout(Some(Duration::from_secs(1)))?;
+/// use std::time::Instant;
+/// # let connection = Script(b"+OK\r\n+OK\r\n\
+/// #     +FULLRESYNC 0123456789abcdef0123456789abcdef01234567 42\r\n$10\r\nREDIS0003\xff\
+/// #     *1\r\n$4\r\nping\r\n\n");
 /// let options = ReplicationOptions::default().follow(true);
 /// let mut transfer = Transfer::start(connection, Instant::now, &options)?;
-/// std::io::copy(&mut transfer, &mut std::fs::File::create("dump.rdb")?)?;
+/// let mut dump = Vec::new();
+/// transfer.read_to_end(&mut dump)?;
 /// let mut commands = transfer.into_stream()?;
-/// loop {
-///     while let Some(command) = commands.next()? {
-///         let _ = command.raw(); // to be stored
-///     }
-///     commands.ack()?; // nothing came for a second
+/// commands.ack()?;
+/// if let Some(command) = commands.next()? {
+///     assert!(command.is("PING")); // to be stored: command.raw()
 /// }
+/// assert_eq!(commands.offset(), 42 + 14);
 /// # Ok::<(), redkeep::Error>(())
 /// ```
 pub struct CommandStream<S, C> {
