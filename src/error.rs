@@ -27,9 +27,9 @@ pub enum ErrorKind {
     /// Reading on would cost more than [`Limits`](crate::Limits) allow.
     #[error("over a limit")]
     Limit,
-    /// A running server does not do what it was asked; the detail has its words.
-    #[error("refused by the server")]
-    Refused,
+    /// A running server refused, failed, or changed under us.
+    #[error("the server did not do it")]
+    Server,
     /// The caller asked for something that makes no sense.
     #[error("usage")]
     Usage,
@@ -130,16 +130,17 @@ faults! {
     NoPlace Unsupported "no_place" "the server has no place for this",
     ChecksumMismatch Checksum "checksum_mismatch" "the stored checksum is not that of the bytes before it",
     Loss Unsupported "loss" "the server has no place for some of it",
-    ServerAuth Refused "server_auth" "it wants a login",
-    ServerLogin Refused "server_login" "it does not accept this login",
-    ServerDenied Refused "server_denied" "this user may not do that",
-    ServerLacks Refused "server_lacks" "it does not have this command or option, or not under this name",
-    ServerLoading Refused "server_loading" "it is loading its dataset: try again later",
-    ServerBusy Refused "server_busy" "it is busy with a script: try again later",
-    ServerNoMaster Refused "server_no_master" "it is a replica without a link to its master: try again later, or ask another server",
-    ServerRefused Refused "server_refused" "it answers with an error",
-    ServerReply Corrupt "server_reply" "a server's answer is none that this protocol has",
-    TransferCut Truncated "transfer_cut" "the connection was closed before the transfer was complete: try again",
+    ServerRefused Server "server_refused" "refused",
+    ServerDenied Server "server_denied" "this user may not do that",
+    ServerBusy Server "server_busy" "not in its present state",
+    ServerReply Server "server_reply" "its answer is none that was expected",
+    Deadline Server "deadline" "not done before the deadline",
+    ServerAuth Server "server_auth" "it wants a login",
+    ServerLogin Server "server_login" "it does not accept this login",
+    ServerLacks Server "server_lacks" "it does not have this command or option, or not under this name",
+    ServerLoading Server "server_loading" "it is loading its dataset",
+    ServerNoMaster Server "server_no_master" "it is a replica without a link to its master",
+    TransferCut Truncated "transfer_cut" "the connection was closed before the transfer was complete",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }
@@ -306,12 +307,14 @@ impl Error {
     /// servers that say so.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        use Fault::{ServerBusy, ServerLoading, ServerNoMaster, TransferCut};
+        use Fault::{Deadline, ServerBusy, ServerLoading, ServerNoMaster, TransferCut};
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, Interrupted, TimedOut, WouldBlock,
         };
-        let passing =
-            matches!(self.0.fault, Some(ServerBusy | ServerLoading | ServerNoMaster | TransferCut));
+        let passing = matches!(
+            self.0.fault,
+            Some(Deadline | ServerBusy | ServerLoading | ServerNoMaster | TransferCut)
+        );
         let broken = self.0.source.as_ref().is_some_and(|source| {
             matches!(
                 source.kind(),

@@ -162,10 +162,12 @@ impl<S: Read + Write, C: FnMut() -> Instant> Link<S, C> {
         if let Some((at, after)) = self.deadline
             && now >= at
         {
-            return Err(late(format!("it was to be done within {after:?}")));
+            return Err(Error::from_fault(Fault::Deadline)
+                .with_detail(format!("it was to be done within {after:?}")));
         }
         if now.saturating_duration_since(since) >= stall {
-            return Err(late(format!("the server was silent for {stall:?}")));
+            let late = Error::io(io::Error::from(io::ErrorKind::TimedOut), None);
+            return Err(late.with_detail(format!("the server was silent for {stall:?}")));
         }
         Ok(())
     }
@@ -194,8 +196,4 @@ fn failed(error: io::Error) -> Error {
 
 pub(super) fn cut(when: &str) -> Error {
     Error::from_fault(Fault::TransferCut).with_detail(when)
-}
-
-fn late(why: String) -> Error {
-    Error::io(io::Error::from(io::ErrorKind::TimedOut), None).with_detail(why)
 }

@@ -35,11 +35,12 @@
 //! |---|---|---|
 //! | `-NOAUTH`, any error to `AUTH` | `server_auth`, `server_login` | no |
 //! | `-NOPERM`, no such command | `server_denied`, `server_lacks` | no |
-//! | `-LOADING`, `-BUSY`, `-NOMASTERLINK`, `-MASTERDOWN` | `server_loading`, `server_busy`, `server_no_master` | yes |
+//! | `-LOADING`; `-BUSY`, `-MISCONF`; `-NOMASTERLINK`, `-MASTERDOWN` | `server_loading`; `server_busy`; `server_no_master` | yes |
 //! | any other error | `server_refused` | no |
 //! | an answer of another protocol | `server_reply` | no |
 //! | closed before the dump was complete | `transfer_cut`, and see [`CutCause`] | yes |
-//! | nothing for too long, or not done in time | `Io`, timed out | yes |
+//! | nothing came for too long | `Io`, timed out | yes |
+//! | not done in time | `deadline` | yes |
 //!
 //! ```
 //! use redkeep::live::replication::{ReplicationOptions, snapshot_into};

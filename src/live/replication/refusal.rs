@@ -31,7 +31,7 @@ pub(super) fn fault(line: &[u8]) -> Fault {
         b"WRONGPASS" => Fault::ServerLogin,
         b"NOPERM" => Fault::ServerDenied,
         b"LOADING" => Fault::ServerLoading,
-        b"BUSY" => Fault::ServerBusy,
+        b"BUSY" | b"MISCONF" | b"TRYAGAIN" | b"CLUSTERDOWN" => Fault::ServerBusy,
         b"NOMASTERLINK" | b"MASTERDOWN" => Fault::ServerNoMaster,
         b"ERR" if text.starts_with(b"ERR unknown command") => Fault::ServerLacks,
         b"ERR" if text.starts_with(b"ERR Unrecognized REPLCONF option") => Fault::ServerLacks,
@@ -68,7 +68,7 @@ mod tests {
             (b"-NOMASTERLINK Can't SYNC while not connected", Fault::ServerNoMaster, true),
             (b"-MASTERDOWN Link with MASTER is down", Fault::ServerNoMaster, true),
             (b"-ERR unknown command `PSYNC`, with args", Fault::ServerLacks, false),
-            (b"-MISCONF Errors writing to the AOF file", Fault::ServerRefused, false),
+            (b"-MISCONF Errors writing to the AOF file", Fault::ServerBusy, true),
             (b"-", Fault::ServerRefused, false),
         ];
         for (line, fault, retryable) in cases {

@@ -95,9 +95,9 @@ impl<S: Read + Write, C: FnMut() -> Instant> Transfer<S, C> {
     /// gives bytes or its own read timeout is over.
     ///
     /// # Errors
-    /// `Refused` with the server's words, `ServerReply` for an answer of another protocol,
-    /// `TransferCut` where the connection ends, `Io` where it fails or time is up, and `Usage` for
-    /// options that contradict each other. See [the table](super#when-it-breaks).
+    /// `Server` with the server's words, for an answer of another protocol, and past the deadline;
+    /// `TransferCut` where the connection ends, `Io` where it fails or is silent for too long, `Usage`
+    /// for options that contradict each other. See [the table](super#when-it-breaks).
     pub fn start(stream: S, clock: C, options: &ReplicationOptions) -> Result<Self> {
         let mut link = Link::new(stream, clock, options);
         let agreed = shake(&mut link, options)?;
@@ -262,6 +262,7 @@ impl Marked {
 fn told(error: &Error) -> io::Error {
     let kind = match error.fault() {
         Some(Fault::TransferCut) => io::ErrorKind::UnexpectedEof,
+        Some(Fault::Deadline) => io::ErrorKind::TimedOut,
         Some(_) => io::ErrorKind::InvalidData,
         None => error.io_kind().unwrap_or(io::ErrorKind::Other),
     };
