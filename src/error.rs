@@ -27,6 +27,9 @@ pub enum ErrorKind {
     /// Reading on would cost more than [`Limits`](crate::Limits) allow.
     #[error("over a limit")]
     Limit,
+    /// A running server refused, failed, or changed under us.
+    #[error("the server did not do it")]
+    Server,
     /// The caller asked for something that makes no sense.
     #[error("usage")]
     Usage,
@@ -129,6 +132,17 @@ faults! {
     NoPlace Unsupported "no_place" "the server has no place for this",
     ChecksumMismatch Checksum "checksum_mismatch" "the stored checksum is not that of the bytes before it",
     Loss Unsupported "loss" "the server has no place for some of it",
+    ServerRefused Server "server_refused" "refused",
+    ServerDenied Server "server_denied" "this user may not do that",
+    ServerBusy Server "server_busy" "not in its present state",
+    ServerReply Server "server_reply" "its answer is none that was expected",
+    Deadline Server "deadline" "not done before the deadline",
+    ServerAuth Server "server_auth" "it wants a login",
+    ServerLogin Server "server_login" "it does not accept this login",
+    ServerLacks Server "server_lacks" "it does not have this command or option, or not under this name",
+    ServerLoading Server "server_loading" "it is loading its dataset",
+    ServerNoMaster Server "server_no_master" "it is a replica without a link to its master",
+    TransferCut Truncated "transfer_cut" "the connection was closed before the transfer was complete",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }
@@ -298,18 +312,25 @@ impl Error {
         self.kind() == ErrorKind::Io
     }
 
-    /// Whether the same call may succeed later: interrupted or timed out input and output.
+    /// Whether the same call may succeed later: interrupted or timed out input and output, and
+    /// servers that say so.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
+        use Fault::{Deadline, ServerBusy, ServerLoading, ServerNoMaster, TransferCut};
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, Interrupted, TimedOut, WouldBlock,
         };
-        self.0.source.as_ref().is_some_and(|source| {
+        let passing = matches!(
+            self.0.fault,
+            Some(Deadline | ServerBusy | ServerLoading | ServerNoMaster | TransferCut)
+        );
+        let broken = self.0.source.as_ref().is_some_and(|source| {
             matches!(
                 source.kind(),
                 Interrupted | TimedOut | WouldBlock | ConnectionReset | ConnectionAborted
             )
-        })
+        });
+        passing || broken
     }
 
     /// The failure of the system underneath, for telling a closed pipe from a full disk.

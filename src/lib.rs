@@ -84,6 +84,7 @@
 //! | `json` | `Serialize` on reports, JSON lines | serde, serde_json, base64 |
 //! | `digest` | `digest` | sha1, blake3 |
 //! | `regex` | selecting keys by regular expression | regex |
+//! | `live` | `live`: snapshots of running servers | |
 //! | `mmap` | opening a file as a memory map | memmap2 |
 //! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
 //! | `cli` | the `redkeep` program | clap, indicatif, `json`, `digest` and `synth` |
@@ -100,6 +101,8 @@ mod error;
 pub mod export;
 pub mod guide;
 mod limits;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod pipe;
 pub mod rdb;
 pub mod select;

@@ -10,6 +10,9 @@ mod aof_laws;
 mod kept;
 #[path = "common/laws.rs"]
 mod laws;
+#[cfg(feature = "live")]
+#[path = "common/replication_laws.rs"]
+mod replication_laws;
 #[path = "common/writing_laws.rs"]
 mod writing_laws;
 
@@ -31,6 +34,8 @@ const TARGETS: &[(&str, Law)] = &[
     ("aof_manifest", aof_laws::manifest),
     ("aof_fileset", aof_laws::fileset),
     ("aof_repair", aof_laws::repair),
+    #[cfg(feature = "live")]
+    ("replication", replication_laws::replication),
     #[cfg(feature = "json")]
     ("json", laws::json),
     #[cfg(feature = "synth")]
