@@ -27,6 +27,9 @@ pub enum ErrorKind {
     /// Reading on would cost more than [`Limits`](crate::Limits) allow.
     #[error("over a limit")]
     Limit,
+    /// A running server refused, failed, or changed under us.
+    #[error("the server did not do it")]
+    Server,
     /// The caller asked for something that makes no sense.
     #[error("usage")]
     Usage,
@@ -127,6 +130,14 @@ faults! {
     NoPlace Unsupported "no_place" "the server has no place for this",
     ChecksumMismatch Checksum "checksum_mismatch" "the stored checksum is not that of the bytes before it",
     Loss Unsupported "loss" "the server has no place for some of it",
+    ServerRefused Server "server_refused" "refused",
+    ServerDenied Server "server_denied" "this user may not do that",
+    ServerBusy Server "server_busy" "not in its present state",
+    ServerReply Server "server_reply" "its answer is none that was expected",
+    ServerRestarted Server "server_restarted" "it was restarted meanwhile",
+    SaveFailed Server "save_failed" "it could not save its data",
+    SaveUnproven Server "save_unproven" "nothing proves that the save that was asked for wrote the file",
+    Deadline Server "deadline" "not done before the deadline",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }
@@ -289,18 +300,30 @@ impl Error {
         self.kind() == ErrorKind::Io
     }
 
-    /// Whether the same call may succeed later: interrupted or timed out input and output.
+    /// Whether the same call may succeed later: interrupted or timed out input and output, a server
+    /// that is busy, or a save that failed or could not be proven.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, Interrupted, TimedOut, WouldBlock,
         };
-        self.0.source.as_ref().is_some_and(|source| {
-            matches!(
-                source.kind(),
-                Interrupted | TimedOut | WouldBlock | ConnectionReset | ConnectionAborted
+        let passing = matches!(
+            self.0.fault,
+            Some(
+                Fault::ServerBusy
+                    | Fault::ServerRestarted
+                    | Fault::SaveFailed
+                    | Fault::SaveUnproven
+                    | Fault::Deadline
             )
-        })
+        );
+        passing
+            || self.0.source.as_ref().is_some_and(|source| {
+                matches!(
+                    source.kind(),
+                    Interrupted | TimedOut | WouldBlock | ConnectionReset | ConnectionAborted
+                )
+            })
     }
 
     /// The failure of the system underneath, for telling a closed pipe from a full disk.

@@ -10,6 +10,7 @@
 //! - [`aof`] reads logs of commands, says where they end and what a server would load from a folder.
 //! - [`task`] does what people come for: so far, copying some keys of a dump into one of their own.
 //! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
+//! - `live` (feature `live`) asks running servers what they are and would lose, and takes snapshots.
 //! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
 //! - The [`guide`] explains dumps and checks in prose.
 //!
@@ -46,7 +47,8 @@
 //!
 //! # For whom this is the wrong library
 //!
-//! It does not talk to a server (use the `redis` crate) and does not replay logs. It gives no owned tree of all keys and values: what is read is handed on piece by piece, and single values
+//! It is no client for a server's data (use the `redis` crate; `live` takes snapshots with it) and does
+//! not replay logs. It gives no owned tree of all keys and values: what is read is handed on piece by piece, and single values
 //! can be [owned](rdb::Content). It is synchronous; in an async program, call it from a blocking task.
 //!
 //! # The floors
@@ -59,6 +61,7 @@
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`] |
 //! | meaning | [`pipe`], [`select`], [`export`], `digest`, `synth` |
+//! | servers | `live` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
@@ -83,7 +86,9 @@
 //! | `regex` | selecting keys by regular expression | regex |
 //! | `mmap` | opening a file as a memory map | memmap2 |
 //! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
-//! | `cli` | the `redkeep` program | clap, indicatif, tempfile, `json`, `digest` and `synth` |
+//! | `live` | `live`: running servers and snapshots of them | redis, without its defaults |
+//! | `live-tls` | TLS for `live` | rustls with ring, `live` |
+//! | `cli` | the `redkeep` program; with `live` it talks to servers | clap, indicatif, tempfile, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 
@@ -97,6 +102,8 @@ mod error;
 pub mod export;
 pub mod guide;
 mod limits;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod pipe;
 pub mod rdb;
 pub mod select;

@@ -89,6 +89,10 @@ impl Server {
         self.folder.path()
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn connect(&self) -> redis::RedisResult<redis::Connection> {
         redis::Client::open(format!("redis://127.0.0.1:{}", self.port))?.get_connection()
     }

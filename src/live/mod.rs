@@ -1,0 +1,39 @@
+//! Running servers: what one is and would lose, and snapshots of its data.
+//!
+//! [`probe`] asks without changing anything; what a user may not do, or what was renamed, is found
+//! and not assumed.
+//!
+//! [`bgsave`] has the server save, and opens the file that this very save wrote, or fails. It is never
+//! content with the file that is there.
+//!
+//! Everything takes any connection of the `redis` crate ([`ConnectionLike`]), or [`Connection`], which
+//! shows no password in anything it prints.
+
+mod bgsave;
+mod clock;
+mod commands;
+mod conf;
+mod connect;
+mod drivers;
+mod facts;
+mod file;
+mod info;
+mod persistence;
+mod preflight;
+mod probe;
+mod reply;
+mod settings;
+mod snapshot;
+
+pub use bgsave::{BgsaveFile, BgsaveOptions, bgsave};
+pub use clock::Clock;
+pub use commands::{Access, CommandAccess};
+pub use connect::{ConnectOptions, Connection};
+pub use drivers::{Driver, DriverReport};
+pub use facts::{Database, Files, Memory, Module, Replica, Replication, Role, ServerFacts};
+pub use persistence::{CrashLoss, Persistence, SaveRule};
+pub use preflight::{Finding, Severity};
+pub use probe::{Probe, ProbeOptions, probe};
+pub use redis::ConnectionLike;
+pub use settings::SettingsSource;
+pub use snapshot::Snapshot;
