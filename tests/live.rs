@@ -10,6 +10,9 @@ mod servers;
 mod bgsave;
 #[path = "live/probe.rs"]
 mod probe;
+#[cfg(feature = "cli")]
+#[path = "live/program.rs"]
+mod program;
 #[cfg(feature = "live-tls")]
 #[path = "live/tls.rs"]
 mod tls;

@@ -13,8 +13,14 @@ mod human;
 mod lines;
 mod members;
 mod output;
+#[cfg(feature = "live")]
+mod probe;
 mod progress;
 mod report;
+#[cfg(feature = "live")]
+mod server;
+#[cfg(feature = "live")]
+mod snapshot;
 mod synth;
 mod target;
 mod when;
@@ -49,6 +55,10 @@ enum Command {
     Extract(extract::ExtractArguments),
     Convert(extract::ConvertArguments),
     Synth(synth::SynthArguments),
+    #[cfg(feature = "live")]
+    Probe(probe::ProbeArguments),
+    #[cfg(feature = "live")]
+    Snapshot(snapshot::SnapshotArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -56,7 +66,7 @@ Exit codes:
   0  done, and nothing found
   1  could not be done: no such file, reading or writing failed
   2  the arguments make no sense
-  3  something is wrong with the dump, or two dumps differ";
+  3  something is wrong with the dump or the server, or two dumps differ";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +88,10 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
         Ok(Arguments { command: Command::Convert(arguments) }) => extract::run_convert(arguments),
         Ok(Arguments { command: Command::Synth(arguments) }) => synth::run(&arguments),
+        #[cfg(feature = "live")]
+        Ok(Arguments { command: Command::Probe(arguments) }) => probe::run(&arguments),
+        #[cfg(feature = "live")]
+        Ok(Arguments { command: Command::Snapshot(arguments) }) => snapshot::run(&arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

@@ -123,14 +123,17 @@ impl CrashLoss {
         }
         let seconds = now.zip(facts.last_save).map(|(now, last)| now.saturating_sub(last));
         let failing = facts.log_write_ok == Some(false) && facts.log;
+        // Without a save since the start, the time of the last one is that of the start.
+        let since = if facts.saves == Some(0) { "start" } else { "last save" };
         let mut words = match (facts.writes_since_save, seconds) {
             (Some(0), _) if !failing => {
                 return loss(Some(0), Some(0), "no write: all are saved".to_owned());
             }
             (Some(writes), Some(seconds)) => {
-                format!("{writes} writes, those of the {seconds} seconds since the last save")
+                let noun = if writes == 1 { "write" } else { "writes" };
+                format!("{writes} {noun} of the {seconds} seconds since the {since}")
             }
-            _ => "all writes since the last save".to_owned(),
+            _ => format!("all writes since the {since}"),
         };
         if failing {
             words += "; writing to the log fails";
