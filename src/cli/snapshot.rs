@@ -6,18 +6,24 @@ use crate::cli::progress::{Bar, Watched};
 use crate::cli::report::Printout;
 use crate::cli::server::{Monotonic, ServerArguments};
 use crate::cli::{Exit, complain, now, print};
-use crate::error::{ErrorKind, Fault};
-use crate::live::{BgsaveOptions, Snapshot, bgsave};
+use crate::error::{Error, ErrorKind, Result};
+use crate::live::{
+    BgsaveOptions, Connection, Driver, ProbeOptions, ScanOptions, ScanOutcome, Snapshot, bgsave,
+    probe, scan,
+};
 use crate::rdb::check::{CheckOptions, Report, Verdict};
 use crate::task::copy_checked;
+use crate::time::UnixMillis;
 use clap::{Args, ValueEnum};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Take a snapshot of a running server, and check it while it is written
 ///
 /// The server is asked to save (BGSAVE), and the file of that very save is copied, never one that was
-/// there before. It has to be readable from here.
+/// there before; it has to be readable from here. Where that is not open the keys are fetched one by
+/// one, which is not from one moment.
 #[derive(Debug, Args)]
 pub(crate) struct SnapshotArguments {
     #[command(flatten)]
@@ -44,80 +50,155 @@ pub(crate) struct SnapshotArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Way {
-    /// The best that is open; so far there is one
+    /// By bgsave where that is open, else by scan
     Auto,
     /// BGSAVE, and the file that it writes
     Bgsave,
+    /// SCAN and DUMP, key by key: not from one moment
+    Scan,
 }
 
 /// What was taken and what is in it.
 #[derive(serde::Serialize)]
-struct Taken<'a> {
-    snapshot: &'a Snapshot,
-    report: &'a Report,
+struct Taken {
+    snapshot: Snapshot,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scan: Option<Scanned>,
+    report: Report,
+}
+
+/// What only a scan has to tell.
+#[derive(serde::Serialize)]
+struct Scanned {
+    vanished: u64,
+    repeated: u64,
+    function_libraries: Option<u64>,
+    emptied: Option<bool>,
 }
 
 pub(crate) fn run(arguments: &SnapshotArguments) -> Exit {
-    take(arguments).unwrap_or_else(|exit| exit)
+    arguments.run().unwrap_or_else(|exit| exit)
 }
 
-fn take(arguments: &SnapshotArguments) -> Result<Exit, Exit> {
-    let failed = |error: crate::Error| {
-        let exit = if error.kind() == ErrorKind::Usage { Exit::Usage } else { Exit::Failed };
-        complain(error);
-        exit
-    };
-    let mut output = Output::create(&arguments.output, arguments.force).map_err(failed)?;
-    let mut server = arguments.server.open()?;
-    let mut options = BgsaveOptions::default().deadline(Duration::from_secs(arguments.deadline));
-    options.file.clone_from(&arguments.dump_file);
-    let (Way::Auto | Way::Bgsave) = arguments.driver;
-    let taken = bgsave(&mut server, &Monotonic::start(), &options).map_err(|error| {
-        let named = error.fault() == Some(Fault::SaveUnproven);
-        let exit = failed(error.in_file(server.address()));
-        complain("nothing was written");
-        if named && arguments.dump_file.is_some() {
-            complain("is --dump-file the file that this server writes?");
+fn failed(error: Error) -> Exit {
+    let exit = if error.kind() == ErrorKind::Usage { Exit::Usage } else { Exit::Failed };
+    complain(error);
+    exit
+}
+
+impl SnapshotArguments {
+    fn run(&self) -> Result<Exit, Exit> {
+        let at = now();
+        let mut output = Output::create(&self.output, self.force).map_err(failed)?;
+        let mut server = self.server.open()?;
+        let taken = match self.way(&mut server) {
+            Ok(Way::Scan) => scanned(&mut server, &mut output, at),
+            Ok(Way::Auto | Way::Bgsave) => self.saved(&mut server, &mut output, at),
+            Err(error) => Err(error),
+        };
+        let taken = taken.map_err(|error| {
+            let exit = failed(error.in_file(server.address()));
+            complain("nothing was written");
+            exit
+        })?;
+        let kept = matches!(taken.report.verdict, Verdict::Sound | Verdict::Findings);
+        if kept {
+            output.commit().map_err(failed)?;
         }
-        exit
-    })?;
-    let (file, snapshot) = taken.into_parts();
-    let file = Watched::new(file, Some(Bar::new("copying", snapshot.bytes)));
-    let at = now();
-    let report =
-        copy_checked(file, &mut output, &CheckOptions::default().now(at)).map_err(failed)?;
-    let kept = matches!(report.verdict, Verdict::Sound | Verdict::Findings);
-    if kept {
-        output.commit().map_err(failed)?;
+        print(self.text(&taken)?.as_bytes())?;
+        if !kept {
+            complain("nothing was written: what the server gave cannot be read to its end");
+        }
+        let partial = taken.scan.as_ref().is_some_and(|scan| scan.emptied == Some(true));
+        if partial {
+            complain("databases were emptied or swapped meanwhile: much may be missing");
+        }
+        let sound = taken.report.verdict == Verdict::Sound && !partial;
+        Ok(if sound { Exit::Done } else { Exit::Findings })
     }
-    let name = arguments.output.display().to_string();
-    let text = match arguments.json {
-        true => {
-            let taken = Taken { snapshot: &snapshot, report: &report };
-            serde_json::to_string_pretty(&taken).map(|json| json + "\n").map_err(|error| {
+
+    /// The way to take, and on stderr why it is not the better one.
+    fn way(&self, server: &mut Connection) -> Result<Way> {
+        if self.driver != Way::Auto {
+            return Ok(self.driver);
+        }
+        let mut options = ProbeOptions::default();
+        options.dump_file.clone_from(&self.dump_file);
+        let probe = probe(server, &options)?;
+        match probe.driver(Driver::Bgsave) {
+            Some(report) if !report.possible => {
+                let why = report.obstacles.join("; ");
+                complain(format_args!("bgsave is not open: {why}; taking it key by key"));
+                Ok(Way::Scan)
+            }
+            _ => Ok(Way::Bgsave),
+        }
+    }
+
+    fn saved(&self, server: &mut Connection, output: &mut Output, at: UnixMillis) -> Result<Taken> {
+        let mut options = BgsaveOptions::default().deadline(Duration::from_secs(self.deadline));
+        options.file.clone_from(&self.dump_file);
+        let (file, snapshot) = bgsave(server, &Monotonic::start(), &options)?.into_parts();
+        let file = Watched::new(file, Some(Bar::new("copying", snapshot.bytes)));
+        let report = copy_checked(file, output, &CheckOptions::default().now(at))?;
+        Ok(Taken { snapshot, scan: None, report })
+    }
+
+    fn text(&self, taken: &Taken) -> Result<String, Exit> {
+        if self.json {
+            let json = serde_json::to_string_pretty(taken).map(|json| json + "\n");
+            return json.map_err(|error| {
                 complain(format_args!("the outcome cannot be written as JSON: {error}"));
                 Exit::Failed
-            })?
+            });
         }
-        false => {
-            let len = snapshot.bytes;
-            let report = Printout { report: &report, name: &name, len, now: at };
-            format!("{report}{}", in_words(&snapshot))
-        }
-    };
-    print(text.as_bytes())?;
-    if !kept {
-        complain("nothing was written: the server's file cannot be read to its end");
+        let (name, len) = (self.output.display().to_string(), taken.snapshot.bytes);
+        let report = Printout { report: &taken.report, name: &name, len, now: now() };
+        Ok(format!("{report}{}", in_words(taken)))
     }
-    Ok(if report.verdict == Verdict::Sound { Exit::Done } else { Exit::Findings })
 }
 
-fn in_words(snapshot: &Snapshot) -> String {
+/// Checked at the other end of a pipe, while it is put together.
+fn scanned(server: &mut Connection, output: &mut Output, at: UnixMillis) -> Result<Taken> {
+    let (reader, writer) = std::io::pipe()?;
+    let (outcome, report) = std::thread::scope(|scope| {
+        let scan = scope.spawn(|| scan(server, writer, &ScanOptions::default()));
+        let reader = Watched::new(reader, Some(Bar::new("scanning", None)));
+        let report = copy_checked(reader, output, &CheckOptions::default().now(at));
+        (scan.join(), report)
+    });
+    let outcome = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    // A scan that failed leaves a cut dump; a target that failed, a pipe that nobody reads.
+    let (outcome, report) = match (outcome, report) {
+        (Err(error), Err(target)) if error.is_io() => return Err(target),
+        (Err(error), Ok(report)) if error.io_kind() == Some(io::ErrorKind::BrokenPipe) => {
+            // The check gave up first, and why is in what it found.
+            report.findings.iter().take(1).for_each(|found| complain(&found.message));
+            return Err(error);
+        }
+        (outcome, report) => (outcome?, report?),
+    };
+    let ScanOutcome { snapshot, vanished, repeated, function_libraries, emptied, .. } = outcome;
+    let scan = Some(Scanned { vanished, repeated, function_libraries, emptied });
+    Ok(Taken { snapshot, scan, report })
+}
+
+fn in_words(taken: &Taken) -> String {
+    let snapshot = &taken.snapshot;
+    if let Some(scan) = &taken.scan {
+        let functions = match scan.function_libraries {
+            Some(_) => "",
+            None => "; without function libraries, which it did not give",
+        };
+        let vanished = several(scan.vanished, "key", "keys");
+        return format!(
+            "  taken by    scan, so not from one moment; {vanished} vanished meanwhile{functions}\n"
+        );
+    }
     let rounds = match snapshot.rounds {
         1 => String::new(),
         rounds => format!(", asked for {rounds} times"),
     };
-    let writes = snapshot.writes_meanwhile.unwrap_or(0);
-    let writes = several(writes, "write", "writes");
+    let writes = several(snapshot.writes_meanwhile.unwrap_or(0), "write", "writes");
     format!("  taken by    {}{rounds}; {writes} came too late for it\n", snapshot.driver)
 }

@@ -46,7 +46,7 @@ pub struct CommandAccess {
 }
 
 /// A key that nobody has.
-const NO_KEY: &str = "redkeep:no-such-key";
+pub(crate) const NO_KEY: &str = "redkeep:no-such-key";
 
 /// How a command is asked about.
 struct Question {
@@ -184,7 +184,7 @@ fn may(
 }
 
 /// The key that was tried is one of which the user cannot know anything; others may be theirs.
-fn denial(text: &str) -> Access {
+pub(crate) fn denial(text: &str) -> Access {
     match text.contains("key") && !text.contains("command") {
         true => Access::SomeKeys,
         false => Access::Denied,

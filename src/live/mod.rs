@@ -6,6 +6,8 @@
 //! [`bgsave`] has the server save, and opens the file that this very save wrote, or fails. It is never
 //! content with the file that is there.
 //!
+//! [`scan`] takes a snapshot key by key, where nothing else is open; it isn't from one moment.
+//!
 //! Everything takes any connection of the `redis` crate ([`ConnectionLike`]), or [`Connection`], which
 //! shows no password in anything it prints.
 
@@ -22,6 +24,7 @@ mod persistence;
 mod preflight;
 mod probe;
 mod reply;
+mod scan;
 mod settings;
 mod snapshot;
 
@@ -35,5 +38,6 @@ pub use persistence::{CrashLoss, Persistence, SaveRule};
 pub use preflight::{Finding, Severity};
 pub use probe::{Probe, ProbeOptions, probe};
 pub use redis::ConnectionLike;
+pub use scan::{ScanOptions, ScanOutcome, scan};
 pub use settings::SettingsSource;
 pub use snapshot::Snapshot;
