@@ -475,6 +475,8 @@ mod tests {
         /// Answers to INFO until the child is gone, and what then becomes of it.
         child: Option<(u32, Fate)>,
         requests: u32,
+        /// Whether its files say when they were made.
+        states: bool,
     }
 
     impl Fake {
@@ -486,7 +488,9 @@ mod tests {
         fn write(&self, at: u64) {
             let mut writer = Writer::new(Vec::new());
             writer.header(Header::parse(b"REDIS0009").unwrap()).unwrap();
-            writer.aux(b"ctime", at.to_string().as_bytes()).unwrap();
+            if self.states {
+                writer.aux(b"ctime", at.to_string().as_bytes()).unwrap();
+            }
             let temporary = self.path.with_extension("tmp");
             std::fs::write(&temporary, writer.finish().unwrap()).unwrap();
             std::fs::rename(&temporary, &self.path).unwrap();
@@ -596,6 +600,14 @@ mod tests {
 
     /// Runs these fates against an old file that is there.
     fn run(counted: bool, fates: &[Fate]) -> (Result<BgsaveFile>, Fake, tempfile::TempDir) {
+        run_with(counted, true, fates)
+    }
+
+    fn run_with(
+        counted: bool,
+        states: bool,
+        fates: &[Fate],
+    ) -> (Result<BgsaveFile>, Fake, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dump.rdb");
         let time = Time::default();
@@ -609,6 +621,7 @@ mod tests {
             ok: true,
             child: None,
             requests: 0,
+            states,
         };
         fake.write(START - 1000);
         let rounds = u32::try_from(fates.len()).unwrap();
@@ -645,6 +658,15 @@ mod tests {
         assert_eq!(fault(&[Fate::Cancelled]), Some(Fault::SaveUnproven));
         assert_eq!(fault(&[Fate::OldTime]), Some(Fault::SaveUnproven));
         assert_eq!(fault(&[Fate::Denied]), Some(Fault::ServerDenied));
+    }
+
+    #[test]
+    fn a_file_that_does_not_say_its_age_is_told_by_its_identity() {
+        for counted in [true, false] {
+            assert!(run_with(counted, false, &[Fate::Good]).0.is_ok());
+            let error = run_with(counted, false, &[Fate::Cancelled]).0.unwrap_err();
+            assert!(error.to_string().contains("still the old one"), "{error}");
+        }
     }
 
     #[test]

@@ -195,6 +195,15 @@ mod tests {
         assert_eq!(conf("save 1 2 3 4").save(false).as_deref(), Some(""));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[ -~\\\\\n\"'x]{0,60}") {
+            for line in lines(text.as_bytes()).into_iter().flatten() {
+                assert!(!line.name.is_empty() || text.contains(['"', '\'']));
+            }
+        }
+    }
+
     #[test]
     fn includes_stand_in_their_place_and_end() {
         let folder = tempfile::tempdir().unwrap();

@@ -134,7 +134,7 @@ impl ConnectOptions {
     }
 
     /// The parts of the URL, with what was set beside it.
-    fn info(&self) -> Result<ConnectionInfo> {
+    pub(crate) fn info(&self) -> Result<ConnectionInfo> {
         let url = self.url.0.as_str();
         // Nothing of the URL in errors: any part of a mistyped one may be the password.
         let refuse = |why: &str| Error::usage(format!("the server's URL: {why}"));
