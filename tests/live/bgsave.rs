@@ -62,6 +62,7 @@ fn a_snapshot_beside_a_writer_is_sound_and_has_all_keys_from_before() {
         let server = slow(name);
         let stop = AtomicBool::new(false);
         let (dump, report) = std::thread::scope(|scope| {
+            let _stop = Stop(&stop);
             scope.spawn(|| {
                 let mut connection = server.connect().unwrap();
                 for number in 0..u64::MAX {
@@ -71,9 +72,7 @@ fn a_snapshot_beside_a_writer_is_sound_and_has_all_keys_from_before() {
                     run(&mut connection, &format!("SET new:{number} x"));
                 }
             });
-            let taken = snapshot(&server, &BgsaveOptions::default());
-            stop.store(true, Ordering::Relaxed);
-            taken.unwrap()
+            snapshot(&server, &BgsaveOptions::default()).unwrap()
         });
         let keys = keys(&dump);
         let old = keys.iter().filter(|key| key.starts_with("old:")).count();
@@ -191,5 +190,69 @@ fn the_file_of_another_server_proves_nothing() {
         other.save();
         let options = BgsaveOptions::default().file(other.folder().join("dump.rdb")).rounds(2);
         assert_eq!(fault(&server, &options), Some(Fault::SaveUnproven), "{name}");
+    }
+}
+
+/// Ends the threads beside a test, also where it fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The law of all this: a proven file has what was written before the request.
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn beside_foreign_saves_no_proven_file_is_older_than_its_request() {
+    for name in ALL {
+        let server = start(name, &["--rdb-key-save-delay", "100"]);
+        let mut connection = server.connect().unwrap();
+        (0..300).for_each(|number| run(&mut connection, &format!("SET fill:{number} x")));
+        let stop = AtomicBool::new(false);
+        let proven = std::thread::scope(|scope| {
+            let _stop = Stop(&stop);
+            scope.spawn(|| {
+                let mut other = server.connect().unwrap();
+                let lines = ["SAVE", "BGSAVE", "BGREWRITEAOF", "BGSAVE"];
+                for line in lines.iter().cycle() {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let _refused = redis::cmd(line).exec(&mut other);
+                    std::thread::sleep(Duration::from_millis(150));
+                }
+            });
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(230));
+                    let pid = info(&server, "process_id");
+                    let children =
+                        std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+                    for child in children.unwrap_or_default().split_ascii_whitespace() {
+                        let _gone = Command::new("kill").args(["-USR1", child]).output();
+                    }
+                }
+            });
+            let options = BgsaveOptions::default()
+                .poll(Duration::from_millis(5))
+                .rounds(8)
+                .deadline(Duration::from_secs(4));
+            let mut proven = 0;
+            for round in 0..6 {
+                run(&mut connection, &format!("SET round:{round} x"));
+                match snapshot(&server, &options) {
+                    Ok((dump, report)) => {
+                        proven += 1;
+                        let there = keys(&dump).contains(&format!("round:{round}"));
+                        assert!(there, "{name}: {round}: {report:?}");
+                    }
+                    Err(error) => assert!(error.is_retryable(), "{name}: {error}"),
+                }
+            }
+            proven
+        });
+        assert!(proven > 0, "{name}: nothing could be proven");
     }
 }
