@@ -143,6 +143,9 @@ faults! {
     ServerLoading Server "server_loading" "it is loading its dataset",
     ServerNoMaster Server "server_no_master" "it is a replica without a link to its master",
     TransferCut Truncated "transfer_cut" "the connection was closed before the transfer was complete",
+    ServerRestarted Server "server_restarted" "it was restarted meanwhile",
+    SaveFailed Server "save_failed" "it could not save its data",
+    SaveUnproven Server "save_unproven" "nothing proves that the save that was asked for wrote the file",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }
@@ -312,17 +315,29 @@ impl Error {
         self.kind() == ErrorKind::Io
     }
 
-    /// Whether the same call may succeed later: interrupted or timed out input and output, and
-    /// servers that say so.
+    /// Whether the same call may succeed later: interrupted or timed out input and output, servers
+    /// that say so, and a save that failed or could not be proven.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        use Fault::{Deadline, ServerBusy, ServerLoading, ServerNoMaster, TransferCut};
+        use Fault::{
+            Deadline, SaveFailed, SaveUnproven, ServerBusy, ServerLoading, ServerNoMaster,
+            ServerRestarted, TransferCut,
+        };
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, Interrupted, TimedOut, WouldBlock,
         };
         let passing = matches!(
             self.0.fault,
-            Some(Deadline | ServerBusy | ServerLoading | ServerNoMaster | TransferCut)
+            Some(
+                Deadline
+                    | SaveFailed
+                    | SaveUnproven
+                    | ServerBusy
+                    | ServerLoading
+                    | ServerNoMaster
+                    | ServerRestarted
+                    | TransferCut
+            )
         );
         let broken = self.0.source.as_ref().is_some_and(|source| {
             matches!(

@@ -13,6 +13,7 @@
 //! - [`task`] does what people come for: copying some keys of a dump into one of their own, making
 //!   logs of dumps and the other way, printing logs.
 //! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
+//! - `live` (feature `live`) asks running servers what they are and would lose, and takes snapshots.
 //! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
 //! - The [`guide`] explains dumps and checks in prose.
 //!
@@ -49,7 +50,8 @@
 //!
 //! # For whom this is the wrong library
 //!
-//! It does not talk to a server (use the `redis` crate) and does not replay logs. It gives no owned tree of all keys and values: what is read is handed on piece by piece, and single values
+//! It is no client for a server's data (use the `redis` crate; `live` takes snapshots with it) and does
+//! not replay logs. It gives no owned tree of all keys and values: what is read is handed on piece by piece, and single values
 //! can be [owned](rdb::Content). It is synchronous; in an async program, call it from a blocking task.
 //!
 //! # The floors
@@ -62,6 +64,7 @@
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`], and above that [`aof::check`] |
 //! | meaning | [`pipe`], [`select`], [`export`], `digest`, `synth` |
+//! | servers | `live` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
@@ -87,7 +90,9 @@
 //! | `live` | `live`: snapshots of running servers | |
 //! | `mmap` | opening a file as a memory map | memmap2 |
 //! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
-//! | `cli` | the `redkeep` program | clap, indicatif, `json`, `digest` and `synth` |
+//! | `live` | `live`: running servers and snapshots of them | redis, without its defaults |
+//! | `live-tls` | TLS for `live` | rustls with ring, `live` |
+//! | `cli` | the `redkeep` program; with `live` it talks to servers | clap, indicatif, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 

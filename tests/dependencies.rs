@@ -29,14 +29,16 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 10] = [
+const OPTIONAL: [(&str, &[&str]); 12] = [
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
     ("blake3", &["digest"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("memmap2", &["mmap"]),
+    ("redis", &["live"]),
     ("regex", &["regex"]),
+    ("rustls", &["live-tls"]),
     ("serde", &["json"]),
     ("serde_json", &["json"]),
     ("sha1", &["digest"]),

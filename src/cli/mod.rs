@@ -17,9 +17,15 @@ mod lines;
 mod log_report;
 mod members;
 mod output;
+#[cfg(feature = "live")]
+mod probe;
 mod progress;
 mod repair;
 mod report;
+#[cfg(feature = "live")]
+mod server;
+#[cfg(feature = "live")]
+mod snapshot;
 mod stdout;
 mod synth;
 mod target;
@@ -59,6 +65,10 @@ enum Command {
     Aof(aof::AofArguments),
     Synth(synth::SynthArguments),
     Repair(repair::RepairArguments),
+    #[cfg(feature = "live")]
+    Probe(probe::ProbeArguments),
+    #[cfg(feature = "live")]
+    Snapshot(snapshot::SnapshotArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -66,7 +76,7 @@ Exit codes:
   0  done, and nothing found
   1  could not be done: no such file, reading or writing failed
   2  the arguments make no sense
-  3  something is wrong with the dump or log, or two dumps differ";
+  3  something is wrong with the dump, log or server, or two dumps differ";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +100,10 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Aof(arguments) }) => aof::run(arguments),
         Ok(Arguments { command: Command::Synth(arguments) }) => synth::run(&arguments),
         Ok(Arguments { command: Command::Repair(arguments) }) => repair::run(arguments),
+        #[cfg(feature = "live")]
+        Ok(Arguments { command: Command::Probe(arguments) }) => probe::run(&arguments),
+        #[cfg(feature = "live")]
+        Ok(Arguments { command: Command::Snapshot(arguments) }) => snapshot::run(&arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

@@ -1,6 +1,47 @@
-//! Running servers. (Feature `live`.)
+//! Running servers: what one is and would lose, and snapshots of its data.
 //!
-//! [`replication`] takes a snapshot over the wire, as a replica would. Connections are the caller's,
-//! and so is the clock.
+//! [`probe`] asks without changing anything; what a user may not do, or what was renamed, is found
+//! and not assumed.
+//!
+//! [`bgsave`] has the server save, and opens the file that this very save wrote, or fails. It is never
+//! content with the file that is there.
+//!
+//! [`scan`] takes a snapshot key by key, where nothing else is open; it isn't from one moment.
+//!
+//! [`replication`] takes a snapshot over the wire, as a replica would, from a stream that the caller
+//! connected.
+//!
+//! Everything else takes any connection of the `redis` crate ([`ConnectionLike`]), or [`Connection`], which
+//! shows no password in anything it prints.
 
+mod bgsave;
+mod clock;
+mod commands;
+mod conf;
+mod connect;
+mod drivers;
+mod facts;
+mod file;
+mod info;
+mod persistence;
+mod preflight;
+mod probe;
 pub mod replication;
+mod reply;
+mod scan;
+mod settings;
+mod snapshot;
+
+pub use bgsave::{BgsaveFile, BgsaveOptions, bgsave};
+pub use clock::Clock;
+pub use commands::{Access, CommandAccess};
+pub use connect::{ConnectOptions, Connection};
+pub use drivers::{Driver, DriverReport};
+pub use facts::{Database, Files, Memory, Module, Replica, Replication, Role, ServerFacts};
+pub use persistence::{CrashLoss, Persistence, SaveRule};
+pub use preflight::{Finding, Severity};
+pub use probe::{Probe, ProbeOptions, probe};
+pub use redis::ConnectionLike;
+pub use scan::{ScanOptions, ScanOutcome, scan};
+pub use settings::SettingsSource;
+pub use snapshot::Snapshot;

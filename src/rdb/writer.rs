@@ -7,6 +7,7 @@
 use crate::error::{Error, Fault, Result};
 use crate::rdb::attribute::Attributes;
 use crate::rdb::build::StrWriter;
+use crate::rdb::dump::Payload;
 use crate::rdb::encode::{Encoded, write_attributes};
 use crate::rdb::entry::Entry;
 use crate::rdb::event::{Event, EventKind, Footer};
@@ -333,6 +334,46 @@ impl<W: Write> Writer<W> {
         self.raw(&head)?;
         self.raw(encoded.value().bytes())?;
         Ok(losses)
+    }
+
+    /// Writes a key with a value as DUMP gave it, after selecting its database.
+    ///
+    /// The payload's own metadata goes with it, and that of `attributes` is not looked at.
+    ///
+    /// # Errors
+    /// `Usage` before the header, and for a layout that has no place in a file that begins so; `Io`
+    /// where the target fails.
+    ///
+    /// ```
+    /// use redkeep::rdb::{Attributes, Payload, ServerVersion, Writer};
+    /// let server: ServerVersion = "redis-7.0".parse().unwrap();
+    /// let payload = Payload::parse(b"\x00\xc0\x0c\x0a\x00\x3c\x2a\xf8\x51\x5c\x04\xbc\xd5")?;
+    /// let mut writer = Writer::new(Vec::new());
+    /// writer.header(server.header())?;
+    /// writer.payload(0, b"a", &Attributes::default(), &payload)?;
+    /// assert!(writer.finish()?.starts_with(b"REDIS0010\xfe\x00\x00\x01a\xc0\x0c\xff"));
+    /// # Ok::<(), redkeep::Error>(())
+    /// ```
+    pub fn payload(
+        &mut self,
+        db: u64,
+        key: &[u8],
+        attributes: &Attributes<'_>,
+        payload: &Payload<'_>,
+    ) -> Result<()> {
+        let value = payload.value();
+        let kind = value.value_type();
+        let meant = |header: Header| ValueType::from_byte(header.lineage, kind.byte());
+        if self.header.and_then(meant) != Some(kind) {
+            return Err(Error::usage(format!("{kind} in a file of another header")));
+        }
+        let mut head = Vec::new();
+        Attributes { metadata: payload.metadata(), ..*attributes }.write(&mut head);
+        head.push(kind.byte());
+        StrWriter::new(false).write_bytes(key, &mut head);
+        self.select_db(db)?;
+        self.raw(&head)?;
+        self.raw(value.bytes())
     }
 
     /// Ends the file: the end opcode, and the checksum where the header's version has one.

@@ -7,6 +7,7 @@
 mod aof;
 #[cfg(feature = "json")]
 mod cat;
+mod copy;
 mod extract;
 mod log_folder;
 pub(crate) mod place;
@@ -15,6 +16,7 @@ mod repair;
 pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
 #[cfg(feature = "json")]
 pub use cat::{CatFormat, CatOptions, CatOutcome, cat_aof};
+pub use copy::copy_checked;
 pub use extract::{ExtractOptions, ExtractOutcome, extract};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
 pub use place::Place;

@@ -1,0 +1,136 @@
+//! Which server, and how to get there: the arguments of all commands that talk to one.
+
+use crate::cli::{Exit, complain};
+use crate::live::{Clock, ConnectOptions, Connection};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Where the password may be, for those who have no file for it.
+const PASSWORD: &str = "REDKEEP_PASSWORD";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct ServerArguments {
+    /// The server, as redis://host:6379/0, rediss:// (TLS), valkey://, valkeys:// or unix:///path.
+    /// A password in it is seen by all users of this machine: use --password-file, or the
+    /// environment's REDKEEP_PASSWORD
+    url: Url,
+    /// The user to log in as
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// A file with the password in its first line
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// How long to wait for a connection, and for one answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+    #[cfg(feature = "live-tls")]
+    #[command(flatten)]
+    tls: TlsArguments,
+}
+
+/// May hold a password, and is never printed.
+#[derive(Clone)]
+struct Url(String);
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Url")
+    }
+}
+
+impl From<String> for Url {
+    fn from(url: String) -> Self {
+        Url(url)
+    }
+}
+
+#[cfg(feature = "live-tls")]
+#[derive(Debug, Args)]
+struct TlsArguments {
+    /// Certificate authorities to trust in place of the system's, as PEM
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Our own certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The key of it, as PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Believe any certificate: whoever sits between can read the password and all data
+    #[arg(long)]
+    danger_accept_any_certificate: bool,
+}
+
+impl ServerArguments {
+    /// Connects, or says why not.
+    pub(crate) fn open(&self) -> Result<Connection, Exit> {
+        let timeout = Duration::from_secs(self.timeout.max(1));
+        let mut options =
+            ConnectOptions::new(self.url.0.as_str()).connect_timeout(timeout).timeout(timeout);
+        if let Some(user) = &self.user {
+            options = options.username(user);
+        }
+        if let Some(password) = self.password()? {
+            options = options.password(password);
+        }
+        #[cfg(feature = "live-tls")]
+        {
+            options = self.tls.add(options)?;
+        }
+        Connection::open(options).map_err(|error| {
+            let usage = error.kind() == crate::ErrorKind::Usage;
+            complain(error);
+            if usage { Exit::Usage } else { Exit::Failed }
+        })
+    }
+
+    fn password(&self) -> Result<Option<String>, Exit> {
+        let Some(path) = &self.password_file else { return Ok(std::env::var(PASSWORD).ok()) };
+        let text = String::from_utf8(read(path)?).map_err(|_| {
+            complain(format_args!("{}: not text", path.display()));
+            Exit::Failed
+        })?;
+        Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+    }
+}
+
+#[cfg(feature = "live-tls")]
+impl TlsArguments {
+    fn add(&self, mut options: ConnectOptions) -> Result<ConnectOptions, Exit> {
+        if let Some(path) = &self.ca {
+            options = options.authorities(read(path)?);
+        }
+        if let (Some(certificate), Some(key)) = (&self.cert, &self.key) {
+            options = options.identity(read(certificate)?, read(key)?);
+        }
+        Ok(options.danger_accept_any_certificate(self.danger_accept_any_certificate))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Exit> {
+    std::fs::read(path).map_err(|error| {
+        complain(format_args!("{}: {error}", path.display()));
+        Exit::Failed
+    })
+}
+
+/// The clock of this machine.
+pub(crate) struct Monotonic(Instant);
+
+impl Monotonic {
+    pub(crate) fn start() -> Monotonic {
+        Monotonic(Instant::now())
+    }
+}
+
+impl Clock for Monotonic {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}

@@ -1,0 +1,77 @@
+//! Running servers: what is found out about them, and snapshots that must never be the old file.
+
+#![cfg(feature = "live")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+
+#[path = "common/servers.rs"]
+mod servers;
+
+#[path = "live/bgsave.rs"]
+mod bgsave;
+#[path = "live/probe.rs"]
+mod probe;
+#[cfg(feature = "cli")]
+#[path = "live/program.rs"]
+mod program;
+#[path = "live/scan.rs"]
+mod scan;
+#[cfg(feature = "live-tls")]
+#[path = "live/tls.rs"]
+mod tls;
+
+use redkeep::live::{Clock, ConnectOptions, Connection};
+use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
+use redkeep::rdb::{EventKind, SliceReader, StrBuf};
+use servers::Server;
+use std::time::{Duration, Instant};
+
+/// The clock of this machine.
+struct System(Instant);
+
+impl System {
+    fn start() -> System {
+        System(Instant::now())
+    }
+}
+
+impl Clock for System {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}
+
+fn start(name: &str, settings: &[&str]) -> Server {
+    Server::start_in(name, tempfile::tempdir().unwrap(), settings).unwrap()
+}
+
+fn open(server: &Server) -> Connection {
+    let url = format!("redis://127.0.0.1:{}", server.port());
+    Connection::open(ConnectOptions::new(url)).unwrap()
+}
+
+/// Runs a command, given as words between blanks.
+fn run(connection: &mut impl redis::ConnectionLike, line: &str) {
+    let mut command = redis::Cmd::new();
+    line.split(' ').for_each(|word| {
+        command.arg(word);
+    });
+    command.exec(connection).unwrap_or_else(|error| panic!("{line}: {error}"));
+}
+
+/// The keys of a dump that has to be sound.
+fn keys(dump: &[u8]) -> Vec<String> {
+    let report = check_slice(dump, &CheckOptions::default());
+    assert_eq!(report.verdict, Verdict::Sound, "{:?}", report.findings);
+    let mut buf = StrBuf::new();
+    let mut keys = Vec::new();
+    for event in SliceReader::new(dump) {
+        if let EventKind::Entry(entry) = event.unwrap().kind() {
+            keys.push(String::from_utf8_lossy(entry.key().bytes(&mut buf).unwrap()).into_owned());
+        }
+    }
+    keys
+}

@@ -1,0 +1,138 @@
+//! `redkeep probe` and `redkeep snapshot`, run as a user would.
+
+use crate::servers::{ALL, Server};
+use crate::{keys, open, run, start};
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn redkeep(server: &Server, verb: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_redkeep"))
+        .args([verb, &format!("redis://127.0.0.1:{}", server.port())])
+        .args(arguments)
+        .env_remove("REDKEEP_PASSWORD")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn names(folder: &Path) -> usize {
+    folder.read_dir().unwrap().count()
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn probe_says_what_is_open_and_what_would_be_lost() {
+    for name in ALL {
+        let server = start(name, &[]);
+        run(&mut open(&server), "SET a 1");
+        let done = redkeep(&server, "probe", &[]);
+        assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
+        let said = text(&done.stdout);
+        assert!(said.contains("would lose 1 write of the"), "{said}");
+        assert!(said.contains("bgsave      open"), "{said}");
+        let done = redkeep(&server, "probe", &["--json"]);
+        let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(json["server"]["product"], name.split_once('-').unwrap().0);
+        assert_eq!(json["persistence"]["save_rules"], serde_json::json!([]));
+        assert_eq!(json["drivers"][0]["driver"], "bgsave");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_problem_on_the_server_is_exit_code_3() {
+    for name in ALL {
+        let server = start(name, &[]);
+        run(&mut open(&server), "REPLICAOF 127.0.0.1 1");
+        let done = redkeep(&server, "probe", &[]);
+        assert_eq!(done.status.code(), Some(3), "{name}");
+        assert!(text(&done.stdout).contains("PROBLEM     it has lost its master"), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_snapshot_is_checked_and_appears_whole() {
+    for name in ALL {
+        let server = start(name, &[]);
+        run(&mut open(&server), "SET a 1");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.rdb");
+        let output = ["-o", path.to_str().unwrap()];
+        let done = redkeep(&server, "snapshot", &output);
+        assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
+        assert!(text(&done.stdout).starts_with("SOUND"), "{}", text(&done.stdout));
+        assert_eq!(keys(&std::fs::read(&path).unwrap()), ["a"], "{name}");
+        // A file that is there stays, unless told otherwise.
+        run(&mut open(&server), "SET b 1");
+        assert_eq!(redkeep(&server, "snapshot", &output).status.code(), Some(1), "{name}");
+        assert_eq!(keys(&std::fs::read(&path).unwrap()), ["a"], "{name}");
+        let done = redkeep(&server, "snapshot", &[&output[..], &["--force", "--json"]].concat());
+        let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(json["snapshot"]["driver"], "bgsave");
+        assert_eq!(json["report"]["keys"], 2, "{name}");
+        assert_eq!(names(folder.path()), 1, "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn where_the_server_cannot_save_nothing_is_written() {
+    for name in ALL {
+        let server = start(name, &[]);
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("out.rdb"), folder.path().join("old.rdb"));
+        std::fs::write(&old, server.save()).unwrap();
+        std::fs::remove_dir_all(server.folder()).unwrap();
+        let (path, old) = (path.to_str().unwrap(), old.to_str().unwrap());
+        let done = redkeep(&server, "snapshot", &["-o", path, "--dump-file", old]);
+        assert_eq!(done.status.code(), Some(1), "{name}");
+        let said = text(&done.stderr);
+        assert!(said.contains("could not save") && said.contains("nothing was written"), "{said}");
+        assert_eq!(names(folder.path()), 1, "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_password_is_read_from_a_file_and_never_shown() {
+    for name in ALL {
+        let server = start(name, &[]);
+        run(&mut open(&server), "ACL SETUSER bk on >s3cret +@all ~*");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "s3cret\nand a note\n").unwrap();
+        let login = ["--user", "bk", "--password-file", file.to_str().unwrap()];
+        let done = redkeep(&server, "probe", &login);
+        assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
+        assert!(!text(&done.stdout).contains("s3cret"), "{name}");
+        std::fs::write(&file, "wr0ng\n").unwrap();
+        let done = redkeep(&server, "probe", &login);
+        assert_eq!(done.status.code(), Some(1), "{name}");
+        let said = text(&done.stderr);
+        assert!(said.contains("may not") && !said.contains("wr0ng"), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn where_bgsave_is_gone_a_snapshot_is_taken_key_by_key_and_says_so() {
+    for name in ALL {
+        let server = start(name, &["--rename-command", "BGSAVE", ""]);
+        run(&mut open(&server), "SET a 1");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.rdb");
+        let output = ["-o", path.to_str().unwrap()];
+        let done = redkeep(&server, "snapshot", &output);
+        assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
+        assert!(text(&done.stderr).contains("there is no BGSAVE"), "{}", text(&done.stderr));
+        assert!(text(&done.stdout).contains("not from one moment"), "{}", text(&done.stdout));
+        assert_eq!(keys(&std::fs::read(&path).unwrap()), ["a"], "{name}");
+        let asked = [&output[..], &["--force", "--driver", "bgsave"]].concat();
+        assert_eq!(redkeep(&server, "snapshot", &asked).status.code(), Some(1), "{name}");
+        assert_eq!(keys(&std::fs::read(&path).unwrap()), ["a"], "{name}");
+    }
+}

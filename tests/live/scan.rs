@@ -1,0 +1,175 @@
+//! Snapshots key by key.
+
+use crate::servers::{ALL, Server};
+use crate::{keys, open, run, start};
+use redis::{ConnectionLike, RedisResult, Value};
+use redkeep::live::{Connection, ScanOptions, ScanOutcome, scan};
+use redkeep::rdb::{EventKind, SliceReader, StrBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+fn take(connection: &mut impl ConnectionLike, options: &ScanOptions) -> (Vec<u8>, ScanOutcome) {
+    let mut dump = Vec::new();
+    let outcome = scan(connection, &mut dump, options).unwrap();
+    (dump, outcome)
+}
+
+/// Digests of all databases, as the server has them.
+fn digest(server: &Server) -> String {
+    let mut connection = server.connect().unwrap();
+    redis::cmd("DEBUG").arg("DIGEST").query(&mut connection).unwrap()
+}
+
+fn expiries(dump: &[u8]) -> BTreeMap<(u64, Vec<u8>), Option<i64>> {
+    let mut buf = StrBuf::new();
+    let mut found = BTreeMap::new();
+    for event in SliceReader::new(dump) {
+        if let EventKind::Entry(entry) = event.unwrap().kind() {
+            let key = entry.key().bytes(&mut buf).unwrap().to_vec();
+            found.insert((entry.db(), key), entry.expires().map(|at| at.get()));
+        }
+    }
+    found
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn all_keys_of_a_quiet_server_come_with_values_and_expiries() {
+    for name in ALL {
+        let of = if name == "redis-6.2" { "redis-5.0.14/lfu" } else { "redis-7.0.15/default" };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(of);
+        let given = std::fs::read(path.join("dump.rdb")).unwrap();
+        let server = Server::start(name, Some(&given)).unwrap();
+        let later = redis::cmd("SET").arg(&["later", "1", "PX", "100000"]).to_owned();
+        later.exec(&mut server.connect().unwrap()).unwrap();
+        let (dump, outcome) = take(&mut open(&server), &ScanOptions::default());
+        assert_eq!(outcome.keys, keys(&dump).len() as u64, "{name}");
+        assert!(outcome.keys > 90 && outcome.vanished == 0, "{name}: {outcome:?}");
+        assert_eq!(outcome.emptied, Some(false));
+        assert!(!outcome.snapshot.point_in_time);
+        let again = Server::start(name, Some(&dump)).unwrap();
+        assert_eq!(digest(&again), digest(&server), "{name}");
+        // Before 7.0 an expiry is the server's clock plus what is left: some milliseconds off.
+        let slack = if name == "redis-6.2" { 1000 } else { 0 };
+        let (got, want) = (expiries(&dump), expiries(&server.save()));
+        assert!(want.values().flatten().count() > 3, "{name}");
+        for (key, want) in want {
+            match (got[&key], want) {
+                (Some(got), Some(want)) => assert!((got - want).abs() <= slack, "{name}: {key:?}"),
+                (got, want) => assert_eq!(got, want, "{name}: {key:?}"),
+            }
+        }
+        let libraries = (name != "redis-6.2").then_some(2);
+        assert_eq!(outcome.function_libraries, libraries, "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_part_is_chosen_by_pattern_type_and_database() {
+    for name in ALL {
+        let server = start(name, &[]);
+        let mut connection = open(&server);
+        for line in ["SET a:1 x", "SET b:1 x", "RPUSH a:2 x", "SELECT 5", "SET a:3 x", "SELECT 0"] {
+            run(&mut connection, line);
+        }
+        let mut found = |options: ScanOptions| {
+            let mut found = keys(&take(&mut connection, &options).0);
+            found.sort();
+            found
+        };
+        let all = ScanOptions::default;
+        assert_eq!(found(all()), ["a:1", "a:2", "a:3", "b:1"], "{name}");
+        assert_eq!(found(all().pattern("a:*")), ["a:1", "a:2", "a:3"], "{name}");
+        assert_eq!(found(all().pattern("a:*").data_type("string")), ["a:1", "a:3"], "{name}");
+        assert_eq!(found(all().dbs([5])), ["a:3"], "{name}");
+        assert_eq!(found(all().dbs([7])), [""; 0], "{name}");
+        // The connection is where it was.
+        run(&mut connection, "SET here 1");
+        assert_eq!(take(&mut connection, &all().dbs([0]).pattern("here")).1.keys, 1, "{name}");
+        // Names cost memory, and how much is the caller's say.
+        let error = scan(&mut connection, Vec::new(), &all().names(60)).unwrap_err();
+        assert_eq!(error.kind(), redkeep::ErrorKind::Limit, "{name}");
+    }
+}
+
+/// Runs a command on another connection before the first values are asked for.
+struct Meddler {
+    inner: Connection,
+    other: redis::Connection,
+    line: Option<&'static str>,
+}
+
+impl ConnectionLike for Meddler {
+    fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
+        self.inner.req_packed_command(command)
+    }
+
+    fn req_packed_commands(
+        &mut self,
+        commands: &[u8],
+        offset: usize,
+        count: usize,
+    ) -> RedisResult<Vec<Value>> {
+        if commands.windows(4).any(|word| word == b"DUMP")
+            && let Some(line) = self.line.take()
+        {
+            run(&mut self.other, line);
+        }
+        self.inner.req_packed_commands(commands, offset, count)
+    }
+
+    fn get_db(&self) -> i64 {
+        self.inner.get_db()
+    }
+
+    fn check_connection(&mut self) -> bool {
+        self.inner.check_connection()
+    }
+
+    fn is_open(&self) -> bool {
+        self.inner.is_open()
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn what_goes_meanwhile_is_counted() {
+    for name in ALL {
+        let server = start(name, &[]);
+        let mut admin = open(&server);
+        (0..3000).for_each(|number| run(&mut admin, &format!("SET key:{number} x")));
+        let meddler = |line| Meddler {
+            inner: open(&server),
+            other: server.connect().unwrap(),
+            line: Some(line),
+        };
+        // Asked for all at once, so that the key's name was seen for sure.
+        let all = ScanOptions::default().count(10_000);
+        let (dump, outcome) = take(&mut meddler("DEL key:7"), &all);
+        assert_eq!((outcome.keys, outcome.vanished), (2999, 1), "{name}");
+        assert_eq!(keys(&dump).len(), 2999, "{name}");
+        assert_eq!(outcome.snapshot.writes_meanwhile, Some(1), "{name}: {outcome:?}");
+        assert_eq!(outcome.emptied, Some(false), "{name}");
+        let (dump, outcome) = take(&mut meddler("FLUSHDB"), &ScanOptions::default());
+        assert_eq!(outcome.emptied, Some(true), "{name}: {outcome:?}");
+        assert!(keys(&dump).is_empty(), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_user_who_may_scan_and_dump_needs_no_other_right() {
+    for name in ALL {
+        let server = start(name, &[]);
+        let mut admin = open(&server);
+        run(&mut admin, "SET a 1 EX 1000");
+        run(&mut admin, "ACL SETUSER bk on >s3cret -@all +info +scan +dump +pttl +time +select ~*");
+        let url = format!("redis://bk:s3cret@127.0.0.1:{}", server.port());
+        let mut connection = Connection::open(redkeep::live::ConnectOptions::new(url)).unwrap();
+        let (dump, outcome) = take(&mut connection, &ScanOptions::default());
+        assert_eq!(keys(&dump), ["a"], "{name}");
+        assert_eq!(outcome.function_libraries, None, "{name}");
+        assert!(expiries(&dump).into_values().all(|at| at.is_some()), "{name}");
+    }
+}
