@@ -6,6 +6,7 @@ use crate::digest::record::Run;
 use crate::digest::sum::ContentSum;
 use crate::error::Result;
 use crate::limits::Limits;
+use crate::pipe::EntrySink;
 use crate::rdb::Event;
 use std::fmt;
 use std::io::Read;
@@ -158,6 +159,13 @@ impl<'k> ContentDigest<'k> {
             self.run.give_up(0);
         }
         self.run.into_sum()
+    }
+}
+
+impl EntrySink for ContentDigest<'_> {
+    #[inline]
+    fn event(&mut self, event: &Event<'_>) -> Result<()> {
+        ContentDigest::event(self, event)
     }
 }
 

@@ -10,6 +10,8 @@
 //! | depends on the server's version | yes: three switches in [`DigestOptions`] | no |
 //! | blind for | when keys expire, consumer groups, functions, and whoever means harm | LRU and LFU, key metadata; consumer groups unless asked for |
 //!
+//! Both are sinks: [`pump`](crate::pipe::pump) brings them the events of any source.
+//!
 //! Both are independent of how values are encoded and in which order the file has keys. Neither is
 //! a signature: against someone who may rewrite the dump, keep the digest elsewhere.
 //!

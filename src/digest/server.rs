@@ -7,6 +7,7 @@ use crate::digest::sha::{Pieces, State, sha1};
 use crate::digest::sum::ServerSum;
 use crate::digest::vectorset::VectorSet;
 use crate::error::{Error, Fault, Result};
+use crate::pipe::EntrySink;
 use crate::rdb::encoding::Scalar;
 use crate::rdb::encoding::module::ModuleId;
 use crate::rdb::{
@@ -121,6 +122,13 @@ impl<'k> ServerDigest<'k> {
             self.run.give_up(0);
         }
         self.run.into_sum()
+    }
+}
+
+impl EntrySink for ServerDigest<'_> {
+    #[inline]
+    fn event(&mut self, event: &Event<'_>) -> Result<()> {
+        ServerDigest::event(self, event)
     }
 }
 

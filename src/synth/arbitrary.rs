@@ -5,6 +5,7 @@ use crate::rdb::{
     StreamConsumer, StreamContent, StreamCounters, StreamEntry, StreamGroup, StreamId,
     StreamIdempotence, StreamPending, StreamProducer,
 };
+use crate::synth::dataset::SynthKey;
 use crate::time::UnixMillis;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::Bytes;
@@ -99,6 +100,14 @@ fn distinct(u: &mut Unstructured<'_>) -> Result<Vec<Bytes>> {
     let mut rows = texts(u)?;
     rows.retain(|row| seen.insert(row.clone()));
     Ok(rows)
+}
+
+/// A key of any name and content; one that expires does so in 1970 or later.
+impl<'a> Arbitrary<'a> for SynthKey {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let expires = Option::<u32>::arbitrary(u)?.map(|at| UnixMillis::from_seconds(at.into()));
+        Ok(SynthKey { key: text(u)?, expires, content: u.arbitrary()? })
+    }
 }
 
 /// A content of any type that servers take.
