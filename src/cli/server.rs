@@ -66,6 +66,15 @@ struct TlsArguments {
 impl ServerArguments {
     /// Connects, or says why not.
     pub(crate) fn open(&self) -> Result<Connection, Exit> {
+        Connection::open(self.options()?).map_err(|error| {
+            let usage = error.kind() == crate::ErrorKind::Usage;
+            complain(error);
+            if usage { Exit::Usage } else { Exit::Failed }
+        })
+    }
+
+    /// Where to, and as whom.
+    pub(crate) fn options(&self) -> Result<ConnectOptions, Exit> {
         let timeout = Duration::from_secs(self.timeout.max(1));
         let mut options =
             ConnectOptions::new(self.url.0.as_str()).connect_timeout(timeout).timeout(timeout);
@@ -79,11 +88,12 @@ impl ServerArguments {
         {
             options = self.tls.add(options)?;
         }
-        Connection::open(options).map_err(|error| {
-            let usage = error.kind() == crate::ErrorKind::Usage;
-            complain(error);
-            if usage { Exit::Usage } else { Exit::Failed }
-        })
+        Ok(options)
+    }
+
+    /// Whether it is asked for over TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.url.0.starts_with("rediss:") || self.url.0.starts_with("valkeys:")
     }
 
     fn password(&self) -> Result<Option<String>, Exit> {

@@ -5,8 +5,9 @@ use crate::cli::output::Output;
 use crate::cli::progress::{Bar, Watched};
 use crate::cli::report::Printout;
 use crate::cli::server::{Monotonic, ServerArguments};
-use crate::cli::{Exit, complain, now, print};
+use crate::cli::{Exit, as_json, complain, now, print};
 use crate::error::{Error, ErrorKind, Result};
+use crate::live::replication::{SnapshotOutcome, TransferFacts, dial, snapshot_into};
 use crate::live::{
     BgsaveOptions, Connection, Driver, ProbeOptions, ScanOptions, ScanOutcome, Snapshot, bgsave,
     probe, scan,
@@ -17,13 +18,14 @@ use crate::time::UnixMillis;
 use clap::{Args, ValueEnum};
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Take a snapshot of a running server, and check it while it is written
 ///
 /// The server is asked to save (BGSAVE), and the file of that very save is copied, never one that was
-/// there before; it has to be readable from here. Where that is not open the keys are fetched one by
-/// one, which is not from one moment.
+/// there before; it has to be readable from here. Where that is not open the server sends what a replica
+/// gets, and where that is not open either the keys are fetched one by one, which is not from one
+/// moment.
 #[derive(Debug, Args)]
 pub(crate) struct SnapshotArguments {
     #[command(flatten)]
@@ -50,10 +52,12 @@ pub(crate) struct SnapshotArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Way {
-    /// By bgsave where that is open, else by scan
+    /// By bgsave where that is open, else by replication, else by scan
     Auto,
     /// BGSAVE, and the file that it writes
     Bgsave,
+    /// As a replica gets it: over the connection, from one moment (not over TLS)
+    Replication,
     /// SCAN and DUMP, key by key: not from one moment
     Scan,
 }
@@ -61,10 +65,20 @@ enum Way {
 /// What was taken and what is in it.
 #[derive(serde::Serialize)]
 struct Taken {
-    snapshot: Snapshot,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<Snapshot>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replication: Option<Replicated>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scan: Option<Scanned>,
     report: Report,
+}
+
+/// Where in the server's history a dump stands that came as replicas get it.
+#[derive(serde::Serialize)]
+struct Replicated {
+    bytes: u64,
+    facts: TransferFacts,
 }
 
 /// What only a scan has to tell.
@@ -93,6 +107,7 @@ impl SnapshotArguments {
         let mut server = self.server.open()?;
         let taken = match self.way(&mut server) {
             Ok(Way::Scan) => scanned(&mut server, &mut output, at),
+            Ok(Way::Replication) => self.replicated(&mut output, at),
             Ok(Way::Auto | Way::Bgsave) => self.saved(&mut server, &mut output, at),
             Err(error) => Err(error),
         };
@@ -125,14 +140,30 @@ impl SnapshotArguments {
         let mut options = ProbeOptions::default();
         options.dump_file.clone_from(&self.dump_file);
         let probe = probe(server, &options)?;
-        match probe.driver(Driver::Bgsave) {
-            Some(report) if !report.possible => {
-                let why = report.obstacles.join("; ");
-                complain(format_args!("bgsave is not open: {why}; taking it key by key"));
-                Ok(Way::Scan)
-            }
-            _ => Ok(Way::Bgsave),
-        }
+        let closed = |driver| {
+            let report = probe.driver(driver).filter(|report| !report.possible)?;
+            Some(format!("{driver} is not open: {}", report.obstacles.join("; ")))
+        };
+        let Some(why) = closed(Driver::Bgsave) else { return Ok(Way::Bgsave) };
+        complain(why);
+        let closed = match self.server.is_tls() {
+            true => Some("replication is not open over TLS".to_owned()),
+            false => closed(Driver::Replication),
+        };
+        let Some(why) = closed else { return Ok(Way::Replication) };
+        complain(format_args!("{why}; taking it key by key"));
+        Ok(Way::Scan)
+    }
+
+    fn replicated(&self, output: &mut Output, at: UnixMillis) -> Result<Taken> {
+        let options = self.server.options().map_err(|_| Error::usage("no way to log in"))?;
+        let (wire, options) = dial(&options)?;
+        let options = options.deadline(Duration::from_secs(self.deadline));
+        let check = CheckOptions::default().now(at);
+        let SnapshotOutcome { facts, bytes, report, .. } =
+            snapshot_into(wire, Instant::now, &options, &check, output)?;
+        let replication = Some(Replicated { bytes, facts });
+        Ok(Taken { snapshot: None, replication, scan: None, report })
     }
 
     fn saved(&self, server: &mut Connection, output: &mut Output, at: UnixMillis) -> Result<Taken> {
@@ -141,18 +172,18 @@ impl SnapshotArguments {
         let (file, snapshot) = bgsave(server, &Monotonic::start(), &options)?.into_parts();
         let file = Watched::new(file, Some(Bar::new("copying", snapshot.bytes)));
         let report = copy_checked(file, output, &CheckOptions::default().now(at))?;
-        Ok(Taken { snapshot, scan: None, report })
+        Ok(Taken { snapshot: Some(snapshot), replication: None, scan: None, report })
     }
 
     fn text(&self, taken: &Taken) -> Result<String, Exit> {
         if self.json {
-            let json = serde_json::to_string_pretty(taken).map(|json| json + "\n");
-            return json.map_err(|error| {
-                complain(format_args!("the outcome cannot be written as JSON: {error}"));
-                Exit::Failed
-            });
+            return as_json(taken);
         }
-        let (name, len) = (self.output.display().to_string(), taken.snapshot.bytes);
+        let name = self.output.display().to_string();
+        let len = match (&taken.snapshot, &taken.replication) {
+            (Some(snapshot), _) => snapshot.bytes,
+            (None, replication) => replication.as_ref().map(|replication| replication.bytes),
+        };
         let report = Printout { report: &taken.report, name: &name, len, now: now() };
         Ok(format!("{report}{}", in_words(taken)))
     }
@@ -180,11 +211,18 @@ fn scanned(server: &mut Connection, output: &mut Output, at: UnixMillis) -> Resu
     };
     let ScanOutcome { snapshot, vanished, repeated, function_libraries, emptied, .. } = outcome;
     let scan = Some(Scanned { vanished, repeated, function_libraries, emptied });
-    Ok(Taken { snapshot, scan, report })
+    Ok(Taken { snapshot: Some(snapshot), replication: None, scan, report })
 }
 
 fn in_words(taken: &Taken) -> String {
-    let snapshot = &taken.snapshot;
+    if let Some(Replicated { facts, .. }) = &taken.replication {
+        let place = match (&facts.replid, facts.offset) {
+            (Some(replid), Some(offset)) => format!("; up to offset {offset} of {replid}"),
+            _ => String::new(),
+        };
+        return format!("  taken by    replication{place}\n");
+    }
+    let Some(snapshot) = &taken.snapshot else { return String::new() };
     if let Some(scan) = &taken.scan {
         let functions = match scan.function_libraries {
             Some(_) => "",

@@ -121,7 +121,8 @@ fn a_password_is_read_from_a_file_and_never_shown() {
 #[ignore = "needs real servers, which tests/run gets"]
 fn where_bgsave_is_gone_a_snapshot_is_taken_key_by_key_and_says_so() {
     for name in ALL {
-        let server = start(name, &["--rename-command", "BGSAVE", ""]);
+        let gone = ["BGSAVE", "PSYNC", "SYNC"].map(|gone| ["--rename-command", gone, ""]);
+        let server = start(name, &gone.concat());
         run(&mut open(&server), "SET a 1");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.rdb");
@@ -134,5 +135,29 @@ fn where_bgsave_is_gone_a_snapshot_is_taken_key_by_key_and_says_so() {
         let asked = [&output[..], &["--force", "--driver", "bgsave"]].concat();
         assert_eq!(redkeep(&server, "snapshot", &asked).status.code(), Some(1), "{name}");
         assert_eq!(keys(&std::fs::read(&path).unwrap()), ["a"], "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn where_bgsave_is_gone_a_snapshot_is_taken_as_replicas_get_it() {
+    for name in ALL {
+        let server = start(name, &["--rename-command", "BGSAVE", ""]);
+        run(&mut open(&server), "SET a 1");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.rdb");
+        let output = ["-o", path.to_str().unwrap()];
+        let done = redkeep(&server, "snapshot", &output);
+        assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
+        assert!(text(&done.stderr).contains("bgsave is not open"), "{}", text(&done.stderr));
+        assert!(text(&done.stdout).contains("taken by    replication; up to offset"), "{name}");
+        assert_eq!(keys(&std::fs::read(&path).unwrap()), ["a"], "{name}");
+        run(&mut open(&server), "SET b 1");
+        let asked = [&output[..], &["--force", "--driver", "replication", "--json"]].concat();
+        let done = redkeep(&server, "snapshot", &asked);
+        let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(json["report"]["keys"], 2, "{name}");
+        assert!(json["replication"]["facts"]["replid"].is_string(), "{name}");
+        assert_eq!(names(folder.path()), 1, "{name}");
     }
 }

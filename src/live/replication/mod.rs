@@ -69,6 +69,7 @@
 //! ```
 
 mod cause;
+mod dial;
 mod ending;
 mod follow;
 mod handshake;
@@ -79,6 +80,7 @@ mod snapshot;
 mod transfer;
 
 pub use cause::{CutCause, cut_cause, explain_cut};
+pub use dial::{Wire, dial};
 pub use follow::CommandStream;
 pub use handshake::{Answer, Form, TransferFacts};
 pub use options::{Portion, ReplicationOptions};
