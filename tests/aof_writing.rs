@@ -13,6 +13,7 @@ use redkeep::aof::{
     Content, Fileset, FilesetOptions, Layout, Manifest, RecordKind, SliceReader, Startup,
     write_command,
 };
+use redkeep::export::CommandsOptions;
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
 use redkeep::rdb::convert::ConvertOptions;
 use redkeep::rdb::{EventKind, OnLoss, Role};
@@ -442,6 +443,41 @@ fn servers_load_logs_made_of_dumps_as_they_load_the_dumps() {
         }
         println!("{name}: {loaded} dumps loaded alike, {refused} refused as a dump already");
         assert!(loaded >= 2);
+    }
+}
+
+/// As servers rewrite a log with `aof-use-rdb-preamble no`.
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn servers_load_logs_of_plain_commands_as_they_load_the_dumps() {
+    let written_by =
+        |server: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(server);
+    for name in servers::ALL {
+        let from = if name == "redis-6.2" { "redis-6.2.16/lru" } else { "redis-7.0.15/default" };
+        let dump = fs::read(written_by(from).join("dump.rdb")).unwrap();
+        let dump = without_expired(&dump).unwrap();
+        let before = answers(&Server::start(name, Some(&dump)).expect(name));
+        let data = tempfile::tempdir().unwrap();
+        let commands = CommandsOptions::plain(name.parse().unwrap());
+        let commands = commands.functions(true).on_loss(OnLoss::Drop);
+        let options = AofOptions::default().commands(commands);
+        let outcome = if name == "redis-6.2" {
+            let mut log = SingleLog::new(Vec::new());
+            let outcome = aof_from_dump(&dump[..], &mut log, &options).unwrap();
+            fs::write(data.path().join("appendonly.aof"), log.into_inner()).unwrap();
+            outcome
+        } else {
+            let path = data.path().join("appendonlydir");
+            let mut folder = LogFolder::create(&path, "appendonly.aof", false).unwrap();
+            let outcome = aof_from_dump(&dump[..], &mut folder, &options).unwrap();
+            folder.commit().unwrap();
+            assert!(path.join("appendonly.aof.1.base.aof").exists());
+            outcome
+        };
+        let commands = outcome.commands.unwrap();
+        assert_eq!((commands.read, commands.losses.dropped_keys()), (outcome.keys, 0), "{name}");
+        let server = Server::start_in(name, data, &["--appendonly", "yes"]).expect(name);
+        assert_eq!(answers(&server), before, "{name}");
     }
 }
 

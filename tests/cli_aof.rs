@@ -279,6 +279,19 @@ fn convert_makes_a_log_of_a_dump_and_the_dump_again() {
 }
 
 #[test]
+fn convert_makes_a_log_of_plain_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, file) = (folder.path().join("dump.rdb"), folder.path().join("plain.aof"));
+    fs::write(&source, dump()).unwrap();
+    let wrong = convert(&source, "--base commands --for redis-7.0", &file);
+    assert_eq!((code(&wrong), file.exists()), (2, false), "{}", stderr(&wrong));
+    let done = convert(&source, "--as aof-file --base commands", &file);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    assert!(fs::read(&file).unwrap().starts_with(b"*2\r\n$6\r\nSELECT"));
+    assert_eq!(code(&run("check", &[&file])), 0);
+}
+
+#[test]
 fn convert_turns_a_folder_into_a_file_and_back() {
     let data = Data::new();
     let (file, folder) = (data.path().join("one.aof"), data.path().join("again"));

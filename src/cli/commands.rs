@@ -6,9 +6,6 @@ use crate::export::{CommandsOptions, CommandsOutcome};
 use crate::rdb::{ServerVersion, UnknownServer};
 use clap::Args;
 
-/// A server whose plain commands every newer one understands, Valkey too.
-const USUAL: &str = "redis-7.0";
-
 #[derive(Debug, Args)]
 #[command(next_help_heading = "With --format resp")]
 pub(crate) struct CommandsArguments {
@@ -53,7 +50,7 @@ impl CommandsArguments {
 
     pub(crate) fn options(&self) -> Result<CommandsOptions, UnknownServer> {
         let options = match self.target {
-            None => CommandsOptions::plain(USUAL.parse()?),
+            None => CommandsOptions::plain(ServerVersion::COMMON),
             Some(target) if self.plain || !self.restore && !has_restore(target) => {
                 CommandsOptions::plain(target)
             }

@@ -29,6 +29,9 @@ pub(crate) struct ConvertArguments {
     /// What to write; else what the source is
     #[arg(long = "as", value_enum, value_name = "FORM")]
     form: Option<Form>,
+    /// With --as aof-dir or aof-file: the keys of a dump as an RDB, or as the commands that build them
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Base::Rdb)]
+    base: Base,
     /// The name of the log in a folder (`appendfilename`)
     #[arg(long, value_name = "NAME", default_value = "appendonly.aof")]
     name: String,
@@ -47,6 +50,15 @@ enum Form {
     AofFile,
 }
 
+/// What a log begins with that is made of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Base {
+    /// An RDB
+    Rdb,
+    /// Plain commands, for the server given with --for, else for Redis 7.0 and newer
+    Commands,
+}
+
 pub(crate) fn run(arguments: ConvertArguments) -> Exit {
     let source = Source::from(arguments.files.path.clone());
     let from = match form_of(&source) {
@@ -59,6 +71,10 @@ pub(crate) fn run(arguments: ConvertArguments) -> Exit {
     let ConvertArguments { files, target, form, loss, .. } = &arguments;
     let convert = target.map(|target| loss.options(target, files.dry_run));
     let to = form.unwrap_or(from);
+    if arguments.base == Base::Commands && (from != Form::Dump || to == Form::Dump) {
+        complain("--base commands makes a log of a dump: it goes with --as aof-dir or aof-file");
+        return Exit::Usage;
+    }
     if (from, to) == (Form::Dump, Form::Dump) {
         let options = ExtractOptions { convert, ..ExtractOptions::default() };
         return files.run("converting", &options, Some(loss));
@@ -67,7 +83,10 @@ pub(crate) fn run(arguments: ConvertArguments) -> Exit {
         complain("the output is the source itself: nothing was written");
         return Exit::Usage;
     }
-    let options = AofOptions { convert, ..AofOptions::default() };
+    let mut options = AofOptions { convert, ..AofOptions::default() };
+    if arguments.base == Base::Commands {
+        options.commands = Some(loss.commands(*target, files.dry_run));
+    }
     let done = match from {
         Form::Dump => match source.open("converting", true) {
             Ok(Opened::File(file, _)) => arguments.write(From::Dump(file), to, &options),
@@ -149,7 +168,7 @@ impl ConvertArguments {
     }
 
     fn in_words(&self, Done { outcome, moved_to }: &Done) -> String {
-        let AofOutcome { keys, records, converted, bytes, .. } = outcome;
+        let AofOutcome { keys, records, converted, commands, bytes, .. } = outcome;
         let would = if self.files.dry_run { "would be " } else { "" };
         let (keys, records) =
             (several(*keys, "key", "keys"), several(*records, "record", "records"));
@@ -157,9 +176,11 @@ impl ConvertArguments {
         if let Some(counts) = converted {
             let form = several(counts.converted, "key", "keys");
             text += &format!("{form} {would}written in another form\n");
-            if !counts.losses.is_empty() {
-                text += &format!("{would}lost: {}\n", counts.losses);
-            }
+        }
+        let converted = converted.iter().map(|counts| &counts.losses);
+        let losses = converted.chain(commands.iter().map(|outcome| &outcome.losses));
+        for losses in losses.filter(|losses| !losses.is_empty()) {
+            text += &format!("{would}lost: {losses}\n");
         }
         if let Some(old) = moved_to {
             text += &format!("what was there before is now {}\n", old.display());
@@ -218,7 +239,9 @@ fn refused(source: &Source, error: Error) -> Exit {
     let usage = error.kind() == crate::ErrorKind::Usage;
     source.complain(error);
     match fault {
-        Some(Fault::Loss) => complain("nothing was written"),
+        Some(Fault::Loss) => {
+            complain("nothing was written; --on-loss drop writes it without that");
+        }
         Some(Fault::NeedsReplay) => complain(
             "nothing was written: only a log that was just rewritten is an RDB and nothing else",
         ),

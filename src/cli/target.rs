@@ -1,6 +1,7 @@
 //! What to do about losses: the options that `extract`, `convert` and `export` share.
 
 use crate::cli::now;
+use crate::export::CommandsOptions;
 use crate::rdb::convert::ConvertOptions;
 use crate::rdb::{OnLoss, ServerVersion};
 use clap::{Args, ValueEnum};
@@ -43,6 +44,17 @@ impl LossArguments {
             .on_loss(policy.into())
             .target_modules(self.modules.clone())
             .expired_at(now())
+    }
+
+    /// Plain commands for this server, or for one whose commands every newer one understands.
+    pub(crate) fn commands(
+        &self,
+        target: Option<ServerVersion>,
+        only_told: bool,
+    ) -> CommandsOptions {
+        let policy = if only_told { Policy::Drop } else { self.on_loss };
+        let target = target.unwrap_or(ServerVersion::COMMON);
+        CommandsOptions::plain(target).functions(true).on_loss(policy.into())
     }
 
     /// Whether a loss keeps the dump from being written.

@@ -151,6 +151,9 @@ impl fmt::Display for ServerVersion {
 }
 
 impl ServerVersion {
+    /// A server whose plain commands every newer one understands, Valkey too.
+    #[cfg(feature = "cli")]
+    pub(crate) const COMMON: ServerVersion = ServerVersion { valkey: false, major: 7, minor: 0 };
     /// The newest Redis that is known here.
     pub const NEWEST_REDIS: ServerVersion = ServerVersion { valkey: false, major: 8, minor: 10 };
     /// The newest Valkey that is known here.

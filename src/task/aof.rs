@@ -5,6 +5,7 @@ use crate::aof::{
     StreamReader, Trap,
 };
 use crate::error::{Error, Fault, Result, printable};
+use crate::export::{CommandsOptions, CommandsOutcome, export_commands};
 use crate::limits::Limits;
 use crate::pipe::{EntrySource, Staged};
 use crate::rdb::convert::{ConvertCounts, ConvertOptions, Converter};
@@ -28,6 +29,10 @@ use std::io::{Read, Write};
 pub struct AofOptions {
     /// Another server that has to load it. Default: none, and all stays as it is.
     pub convert: Option<ConvertOptions>,
+    /// A dump as the plain commands that build it, as servers rewrite a log with
+    /// `aof-use-rdb-preamble no`: these go by the server named here, and
+    /// [`convert`](Self::convert) is not looked at. Default: none, and a dump becomes an RDB base.
+    pub commands: Option<CommandsOptions>,
     /// Ceilings on memory while reading.
     pub limits: Limits,
 }
@@ -37,6 +42,13 @@ impl AofOptions {
     #[must_use]
     pub fn convert(mut self, options: ConvertOptions) -> Self {
         self.convert = Some(options);
+        self
+    }
+
+    /// Sets [`commands`](Self::commands).
+    #[must_use]
+    pub fn commands(mut self, options: CommandsOptions) -> Self {
+        self.commands = Some(options);
         self
     }
 
@@ -67,9 +79,12 @@ pub struct AofOutcome {
     pub bytes: u64,
     /// What the conversion of RDBs did, where there was one.
     pub converted: Option<ConvertCounts>,
+    /// What became of a dump that was written as commands.
+    pub commands: Option<CommandsOutcome>,
 }
 
-/// Makes a log of a dump: an RDB, marked for what it is, that commands can follow.
+/// Makes a log of a dump: an RDB, marked for what it is, that commands can follow; or the commands that
+/// build it, if [asked for](AofOptions::commands).
 ///
 /// With `appendonly yes` servers load nothing but their log: this is how a dump is restored there.
 /// A folder gets a base and an empty increment; a single file, which servers from 4.0 to 6.2 have,
@@ -94,6 +109,21 @@ pub fn aof_from_dump(
     options: &AofOptions,
 ) -> Result<AofOutcome> {
     let mut work = Work::new(options);
+    if let Some(commands) = &options.commands {
+        if target.has_parts() && !commands.target.has_log_parts() {
+            let server = commands.target;
+            return Err(Error::usage(format!("{server} keeps its log in a single file")));
+        }
+        target.begin(FileKind::Base, Content::Log)?;
+        let commands = commands.clone().limits(options.limits);
+        let outcome = export_commands(source, &mut *target, commands)?;
+        (work.outcome.keys, work.outcome.bytes) = (outcome.read, outcome.bytes);
+        (work.outcome.files, work.outcome.commands) = (1, Some(outcome));
+        if target.has_parts() {
+            target.begin(FileKind::Increment, Content::Log)?;
+        }
+        return Ok(work.outcome);
+    }
     work.fits(target, true)?;
     target.begin(FileKind::Base, Content::Rdb)?;
     let mut reader = rdb::StreamReader::with_limits(source, &options.limits);
