@@ -72,6 +72,12 @@ impl Header {
         Some(Header { lineage, version })
     }
 
+    /// The header of a version of RDB: those from 80 on are Valkey's.
+    pub(crate) fn of_version(version: u16) -> Header {
+        let lineage = if version >= 80 { Lineage::Valkey } else { Lineage::Redis };
+        Header { lineage, version }
+    }
+
     /// Whether eight bytes of checksum follow the end opcode.
     #[must_use]
     pub fn has_footer(self) -> bool {
@@ -239,9 +245,7 @@ impl ServerVersion {
     /// ```
     #[must_use]
     pub fn header(self) -> Header {
-        let version = self.rdb_version();
-        let lineage = if version >= 80 { Lineage::Valkey } else { Lineage::Redis };
-        Header { lineage, version }
+        Header::of_version(self.rdb_version())
     }
 
     /// Whether it accepts a file that begins so, with default settings.

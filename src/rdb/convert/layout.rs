@@ -68,12 +68,7 @@ pub(super) fn layout(target: ServerVersion, header: Header, kind: ValueType) -> 
 /// The header of the file: the source's own where the server reads that, for then a source that
 /// needs no conversion stays the same file.
 pub(super) fn header_for(target: ServerVersion, source: Header) -> Header {
-    if target.reads_header(source) {
-        return source;
-    }
-    let version = target.rdb_version();
-    let lineage = if version >= 80 { Lineage::Valkey } else { Lineage::Redis };
-    Header { lineage, version }
+    if target.reads_header(source) { source } else { target.header() }
 }
 
 #[cfg(test)]
