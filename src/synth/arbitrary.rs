@@ -1,18 +1,15 @@
 //! Contents from arbitrary bytes: whatever comes, servers would take it.
 
 use crate::rdb::{
-    ArrayContent, ArrayValue, Content, HashField, ModuleContent, ModuleValue, ServerVersion,
-    StreamConsumer, StreamContent, StreamCounters, StreamEntry, StreamGroup, StreamId,
-    StreamIdempotence, StreamPending, StreamProducer,
+    ArrayContent, ArrayValue, Content, HashField, LATEST_FIELD_EXPIRY, ModuleContent, ModuleValue,
+    ServerVersion, StreamConsumer, StreamContent, StreamCounters, StreamEntry, StreamGroup,
+    StreamId, StreamIdempotence, StreamPending, StreamProducer,
 };
 use crate::synth::dataset::SynthKey;
 use crate::time::UnixMillis;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The latest expiry of a field that all servers take.
-const LATEST: i64 = (1 << 48) - 1;
 
 /// One of [`ServerVersion::MILESTONES`].
 impl<'a> Arbitrary<'a> for ServerVersion {
@@ -133,7 +130,7 @@ impl<'a> Arbitrary<'a> for HashField {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let field = HashField::new(text(u)?, text(u)?);
         Ok(match bool::arbitrary(u)? {
-            true => field.expires(UnixMillis::new(u.int_in_range(1..=LATEST)?)),
+            true => field.expires(UnixMillis::new(u.int_in_range(1..=LATEST_FIELD_EXPIRY)?)),
             false => field,
         })
     }

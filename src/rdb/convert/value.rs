@@ -4,7 +4,7 @@ use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
 use crate::rdb::build::{ListpackBuilder, StrWriter, ZiplistBuilder, build_intset};
 use crate::rdb::decode::Decoder;
-use crate::rdb::element::{Element, Score, Visit};
+use crate::rdb::element::{Element, LATEST_FIELD_EXPIRY, Score, Visit};
 use crate::rdb::encoding::Scalar;
 use crate::rdb::len::write_length;
 use crate::rdb::template::HashTemplate;
@@ -15,8 +15,6 @@ use crate::wire::number::write_double;
 
 /// The most integers that servers keep in an intset.
 const INTSET: usize = 512;
-/// The latest expiry that Redis takes for a field, in ms.
-const LATEST: i64 = (1 << 48) - 1;
 
 /// Writes values in other layouts; keeps its buffers from one to the next.
 #[derive(Debug)]
@@ -213,7 +211,7 @@ impl ValueConverter {
         for located in value.items()? {
             for element in self.decoder.elements(located?)? {
                 if let Element::Field { expires: Some(at), .. } = element?
-                    && at.get() <= LATEST
+                    && at.get() <= LATEST_FIELD_EXPIRY
                 {
                     least = Some(least.map_or(at.get(), |least: i64| least.min(at.get())));
                 }
@@ -277,7 +275,7 @@ impl Visit for Rows<'_> {
     ) -> Result<()> {
         let at = expires.map(UnixMillis::get);
         match (self.to, at) {
-            (ValueType::HashMetadata, Some(at)) if at <= LATEST => {
+            (ValueType::HashMetadata, Some(at)) if at <= LATEST_FIELD_EXPIRY => {
                 // What lies before 1970 has expired as surely one millisecond after it.
                 write_length((at.max(1) - self.base).cast_unsigned(), self.out);
             }
