@@ -1,6 +1,9 @@
 //! Dumps as commands: the bytes of each layout, laws, and what real servers make of them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[cfg(feature = "digest")]
+#[path = "common/differing.rs"]
+mod differing;
 #[path = "common/dumps.rs"]
 mod dumps;
 #[cfg(feature = "digest")]

@@ -36,3 +36,5 @@ mod resp;
 #[cfg(feature = "json")]
 pub use json::{JsonLines, JsonOutcome, RecordLines, export_json};
 pub use resp::{CommandForm, Commands, CommandsOptions, CommandsOutcome, export_commands};
+#[cfg(feature = "live")]
+pub(crate) use resp::{Fate, KeyCommands};

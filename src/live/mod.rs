@@ -28,6 +28,7 @@ mod preflight;
 mod probe;
 pub mod replication;
 mod reply;
+pub mod restore;
 mod scan;
 mod settings;
 mod snapshot;

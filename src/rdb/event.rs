@@ -221,6 +221,11 @@ impl<'a> Event<'a> {
         Event { mark: Mark { kind, ..self.mark }, ..self }
     }
 
+    /// All of it but the bytes.
+    pub(crate) fn shape(&self) -> EventShape {
+        EventShape { mark: self.mark, place: self.place }
+    }
+
     /// Of a run or a piece: its part of the value, and items of it to come before.
     pub(crate) fn part(&self) -> (Part, u64) {
         (self.mark.part, self.mark.second)
@@ -236,6 +241,20 @@ impl<'a> Event<'a> {
     pub fn into_owned(self) -> OwnedEvent {
         let Event { raw, mark, place } = self;
         OwnedEvent { raw: Bytes::copy_from_slice(raw), mark, place }
+    }
+}
+
+/// An event without its bytes, for who keeps those of many in one place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventShape {
+    mark: Mark,
+    place: Place,
+}
+
+impl EventShape {
+    /// The event again.
+    pub(crate) fn event(self, raw: &[u8]) -> Event<'_> {
+        Event { raw, mark: self.mark, place: self.place }
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) use element::LATEST_FIELD_EXPIRY;
 pub use element::{Element, ModuleField, Score, StreamCounters, StreamId, StreamInfo, Visit};
 pub use encode::{Encoded, Encoder};
 pub use entry::{Entry, OwnedEntry};
+pub(crate) use event::EventShape;
 pub use event::{
     Aux, Event, EventKind, Footer, Function, ModuleAux, OwnedEvent, Piece, Run, SlotImport,
 };

@@ -12,6 +12,8 @@ mod extract;
 mod log_folder;
 pub(crate) mod place;
 mod repair;
+#[cfg(feature = "live")]
+mod restore;
 
 pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
 #[cfg(feature = "json")]
@@ -21,3 +23,5 @@ pub use extract::{ExtractOptions, ExtractOutcome, extract};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
 pub use place::Place;
 pub use repair::{RepairOutcome, RepairPlace, RepairStep, repair, repair_watched};
+#[cfg(feature = "live")]
+pub use restore::{RestoreChoice, Restored, restore};

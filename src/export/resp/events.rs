@@ -4,7 +4,7 @@ use super::options::{CommandForm, CommandsOptions};
 use super::out::Out;
 use super::outcome::{Account, CommandsOutcome};
 use super::plain::{Plain, Shown};
-use super::restore::Restore;
+use super::restore::{Restore, too_big};
 use super::target::Target;
 use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
@@ -17,7 +17,7 @@ use std::io::Write;
 
 /// What becomes of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// There is no key, or none that is written.
     None,
     Restore,
@@ -26,7 +26,9 @@ enum Way {
 
 /// Everything but the target, so that it is compiled once.
 pub(super) struct Export {
-    options: CommandsOptions,
+    pub(super) options: CommandsOptions,
+    /// Whether databases are selected; else whoever sends the commands does it.
+    pub(super) selects: bool,
     target: Target,
     decoder: Decoder,
     buf: StrBuf,
@@ -36,16 +38,16 @@ pub(super) struct Export {
     plain: Plain,
     restore: Restore,
     /// What becomes of the last key, and whether its value is still to come.
-    way: Way,
-    open: bool,
+    pub(super) way: Way,
+    pub(super) open: bool,
     /// Database and beginning of the open key, for messages.
     open_key: (u64, Vec<u8>),
     expires: Option<UnixMillis>,
     /// Pieces of an item that alone is bigger than the window.
     held: Vec<u8>,
-    account: Account,
-    out: Out,
-    failed: bool,
+    pub(super) account: Account,
+    pub(super) out: Out,
+    pub(super) failed: bool,
 }
 
 impl Export {
@@ -63,6 +65,7 @@ impl Export {
         }
         let limits = &options.limits;
         Ok(Export {
+            selects: true,
             target,
             decoder: Decoder::new().inflated_limit(limits.inflated),
             buf: StrBuf::new().inflated_limit(limits.inflated),
@@ -101,6 +104,16 @@ impl Export {
         };
         self.failed = done.is_err();
         done
+    }
+
+    /// After an event that failed: nothing more comes of its key, and the next one may follow.
+    #[cfg(feature = "live")]
+    pub(super) fn go_on(&mut self, event: &Event<'_>) {
+        self.failed = false;
+        self.open =
+            matches!(event.kind(), EventKind::Open(_) | EventKind::Run(_) | EventKind::Piece(_));
+        self.way = Way::None;
+        self.out.abandon();
     }
 
     #[cold]
@@ -180,7 +193,7 @@ impl Export {
         if self.way == Way::None {
             return Ok(());
         }
-        if self.db != Some(entry.db()) {
+        if self.db != Some(entry.db()) && self.selects {
             self.db = Some(entry.db());
             self.out.begin(2, "SELECT");
             self.out.unsigned(entry.db());
@@ -202,16 +215,19 @@ impl Export {
         if hinted && !(self.way == Way::Restore && self.target.restores_absolute()) {
             self.account.forget(Loss::EvictionHint, 1);
         }
+        // A value that comes in parts may turn out to be too big for RESTORE.
+        self.plain.begin(entry, &self.key);
         match self.way {
-            Way::Restore => self.restore.begin(&attributes, metadata),
-            _ => {
-                self.plain.begin(entry, &self.key);
-                if self.options.replace {
-                    self.delete(to)?;
-                }
+            Way::Restore => {
+                self.restore.begin(&attributes, metadata);
+                Ok(())
             }
+            _ => self.begin_plain(to),
         }
-        Ok(())
+    }
+
+    fn begin_plain(&mut self, to: &mut dyn Write) -> Result<()> {
+        if self.options.replace { self.delete(to) } else { Ok(()) }
     }
 
     fn way(&mut self, entry: &Entry<'_>) -> Result<Way> {
@@ -224,9 +240,15 @@ impl Export {
         if self.options.form == CommandForm::Plain && data != DataType::Module {
             return Ok(Way::Plain);
         }
+        let len = entry.value().len() as u64;
         match kind {
             // What they refer to stands elsewhere in the file, and so no payload may hold them.
             ValueType::HashTmplLpRef | ValueType::HashTmplArrayRef => Ok(Way::Plain),
+            _ if data != DataType::Module
+                && self.options.plain_over.is_some_and(|most| len > most) =>
+            {
+                Ok(Way::Plain)
+            }
             _ if self.options.target.reads(kind) => Ok(Way::Restore),
             _ => Err(Error::from_fault(Fault::NoPlace).with_detail(format!(
                 "{kind} for {}: convert it first, or use plain commands (CommandForm::Plain)",
@@ -242,20 +264,21 @@ impl Export {
     }
 
     fn send_value(&mut self, value: Value<'_>, to: &mut dyn Write) -> Result<()> {
-        let outcome = &mut self.account.outcome;
         if is_empty_collection(value, &mut self.decoder)? {
-            outcome.empty += 1;
+            self.account.outcome.empty += 1;
             return Ok(());
         }
         let gone = self.restore.is_expired(self.expires);
-        *if gone { &mut outcome.expired } else { &mut outcome.written } += 1;
         if self.options.replace && (gone || !self.target.restores_over()) {
             self.delete(to)?;
         }
         if gone {
+            self.account.outcome.expired += 1;
             return Ok(());
         }
-        self.restore.send(&self.key, value, self.expires, &mut self.out, to)
+        self.restore.send(&self.key, value, self.expires, &mut self.out, to)?;
+        self.account.outcome.written += 1;
+        Ok(())
     }
 
     fn end_plain(&mut self, to: &mut dyn Write) -> Result<()> {
@@ -284,10 +307,10 @@ impl Export {
         self.held.clear();
         self.begin(entry, to)?;
         self.open = true;
-        match self.way {
-            Way::Restore => self.restore.keep(entry.value()),
-            _ => Ok(()),
+        if self.way == Way::Restore {
+            self.restore.keep(entry.value());
         }
+        Ok(())
     }
 
     /// A run, a piece or the end of an open value.
@@ -301,12 +324,33 @@ impl Export {
                 let (kind, bytes, offset) = self.restore.take_kept();
                 self.send_value(Value { kind, bytes: &bytes, offset }, to)
             }
-            (Way::Restore, _) => self.restore.keep_more(event.raw()),
+            (Way::Restore, _) if self.restore.has_room(event) => {
+                self.restore.keep_more(event);
+                Ok(())
+            }
+            (Way::Restore, _) => self.turn_plain(event, to),
             (Way::Plain, EventKind::Close) => self.end_plain(to),
             (Way::Plain, EventKind::Run(run)) => self.items(run.items(), to),
             (Way::Plain, EventKind::Piece(piece)) => self.piece(&piece, to),
             (Way::Plain, _) => Err(Error::from_fault(Fault::Internal)),
         }
+    }
+
+    /// The open value has become too big for RESTORE: what is kept of it goes as plain commands, and so
+    /// does the rest.
+    fn turn_plain(&mut self, event: &Event<'_>, to: &mut dyn Write) -> Result<()> {
+        if self.options.plain_over.is_none() || self.restore.is_module() {
+            return Err(too_big());
+        }
+        let parts = self.restore.take_parts();
+        self.way = Way::Plain;
+        self.restore.give_up(&mut self.account, &mut self.out);
+        self.begin_plain(to)?;
+        for part in parts.events() {
+            self.part(&part, to)?;
+        }
+        drop(parts);
+        self.part(event, to)
     }
 
     fn items(&mut self, items: Items<'_>, to: &mut dyn Write) -> Result<()> {

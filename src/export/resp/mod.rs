@@ -2,6 +2,8 @@
 
 mod events;
 mod ids;
+#[cfg(feature = "live")]
+mod keys;
 mod options;
 mod out;
 mod outcome;
@@ -11,6 +13,8 @@ mod stream;
 mod target;
 mod writer;
 
+#[cfg(feature = "live")]
+pub(crate) use keys::{Fate, KeyCommands};
 pub use options::{CommandForm, CommandsOptions};
 pub use outcome::CommandsOutcome;
 pub use writer::{Commands, export_commands};

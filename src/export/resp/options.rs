@@ -42,6 +42,9 @@ pub struct CommandsOptions {
     pub functions: bool,
     /// What to do about content that has no command. Default: fail.
     pub on_loss: OnLoss,
+    /// In the form of `RESTORE`: values of more bytes than this become plain commands all the same, but
+    /// for those of modules, which have none. Default: none do, and one that is too big is an error.
+    pub plain_over: Option<u64>,
     /// The time, for `RESTORE` before Redis 5.0, which takes the time that is left. Needed there only.
     pub now: Option<UnixMillis>,
     /// Ceilings on memory: of these [`held`](Limits::held) bounds one argument of a command, and with
@@ -61,6 +64,7 @@ impl CommandsOptions {
             replace: false,
             functions: false,
             on_loss: OnLoss::Fail,
+            plain_over: None,
             now: None,
             limits: Limits::default(),
         }
@@ -103,6 +107,13 @@ impl CommandsOptions {
     #[must_use]
     pub fn on_loss(mut self, on_loss: OnLoss) -> Self {
         self.on_loss = on_loss;
+        self
+    }
+
+    /// Sets [`plain_over`](Self::plain_over).
+    #[must_use]
+    pub fn plain_over(mut self, bytes: u64) -> Self {
+        self.plain_over = Some(bytes);
         self
     }
 

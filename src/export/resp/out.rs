@@ -107,6 +107,13 @@ impl Out {
         if self.start >= FLUSH { self.flush(to) } else { Ok(()) }
     }
 
+    /// Takes back a command that was begun.
+    #[cfg(feature = "live")]
+    pub(super) fn abandon(&mut self) {
+        self.block.truncate(self.start);
+        self.too_big = false;
+    }
+
     /// Ends the command with these bytes, framed already; big ones are not copied.
     pub(super) fn end_with(&mut self, parts: &[&[u8]], to: &mut dyn Write) -> Result<()> {
         for part in parts {

@@ -94,6 +94,12 @@ impl Account {
         u64::from(first)
     }
 
+    /// Whether something was lost that must not be.
+    #[cfg(feature = "live")]
+    pub(super) fn fails(&self) -> bool {
+        !self.fatal.is_empty()
+    }
+
     pub(super) fn finish(mut self, out: &Out) -> Result<CommandsOutcome> {
         (self.outcome.bytes, self.outcome.commands) = out.counts();
         let CommandsOutcome { read, written, expired, empty, losses, .. } = &self.outcome;

@@ -2,10 +2,11 @@
 
 use super::options::CommandsOptions;
 use super::out::Out;
+use super::outcome::Account;
 use super::target::Target;
 use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
-use crate::rdb::{Attributes, Payload, Value, ValueType};
+use crate::rdb::{Attributes, DataType, Event, EventShape, Loss, Payload, Value, ValueType};
 use crate::time::UnixMillis;
 use std::io::Write;
 
@@ -14,17 +15,43 @@ const BIG: usize = 64 << 10;
 /// Adding more than this to its own clock, a server may run over.
 const LONGEST: i64 = 1 << 53;
 
+/// A part of a value that is kept: its bytes stand with those of the others.
+struct KeptPart {
+    len: usize,
+    shape: EventShape,
+}
+
+/// The parts of a value as they came.
+pub(super) struct Parts {
+    bytes: Vec<u8>,
+    /// Where the first one begins; before it stands the head of the value.
+    at: usize,
+    parts: Vec<KeptPart>,
+}
+
+impl Parts {
+    pub(super) fn events(&self) -> impl Iterator<Item = Event<'_>> {
+        self.parts.iter().scan(self.at, |at, part| {
+            let raw = self.bytes.get(*at..*at + part.len)?;
+            *at += part.len;
+            Some(part.shape.event(raw))
+        })
+    }
+}
+
 pub(super) struct Restore {
     target: Target,
     replace: bool,
     now: Option<UnixMillis>,
-    held: u64,
+    /// Bytes of a value from which on it is none of ours.
+    most: u64,
     /// Of the current key.
     idle_seconds: Option<u64>,
     frequency: Option<u8>,
     metadata: Option<Vec<u8>>,
     /// A value that comes in parts, as far as it has come.
     kept: Vec<u8>,
+    parts: Vec<KeptPart>,
     kind: ValueType,
     offset: u64,
     payload: Vec<u8>,
@@ -37,11 +64,12 @@ impl Restore {
             replace: options.replace && target.restores_over(),
             // Later servers are told the time itself.
             now: options.now.filter(|_| !target.restores_absolute()),
-            held: options.limits.held,
+            most: options.plain_over.unwrap_or(u64::MAX).min(options.limits.held),
             idle_seconds: None,
             frequency: None,
             metadata: None,
             kept: Vec::new(),
+            parts: Vec::new(),
             kind: ValueType::String,
             offset: 0,
             payload: Vec::new(),
@@ -56,23 +84,49 @@ impl Restore {
     }
 
     /// Begins a value that comes in parts.
-    pub(super) fn keep(&mut self, value: Value<'_>) -> Result<()> {
+    pub(super) fn keep(&mut self, value: Value<'_>) {
         (self.kind, self.offset) = (value.value_type(), value.offset());
+        self.parts.clear();
         self.kept.clear();
-        self.keep_more(value.bytes())
+        self.kept.extend_from_slice(value.bytes());
     }
 
-    pub(super) fn keep_more(&mut self, bytes: &[u8]) -> Result<()> {
-        if (self.kept.len() + bytes.len()) as u64 > self.held {
-            return Err(too_big());
-        }
-        self.kept.extend_from_slice(bytes);
-        Ok(())
+    /// Whether the value stays small enough with this part of it.
+    pub(super) fn has_room(&self, part: &Event<'_>) -> bool {
+        (self.kept.len() + part.raw().len()) as u64 <= self.most
+    }
+
+    pub(super) fn keep_more(&mut self, part: &Event<'_>) {
+        self.parts.push(KeptPart { len: part.raw().len(), shape: part.shape() });
+        self.kept.extend_from_slice(part.raw());
     }
 
     /// The value that came in parts: its layout, its bytes, and where it began.
     pub(super) fn take_kept(&mut self) -> (ValueType, Vec<u8>, u64) {
         (self.kind, std::mem::take(&mut self.kept), self.offset)
+    }
+
+    /// The parts that came so far, to be taken for themselves.
+    pub(super) fn take_parts(&mut self) -> Parts {
+        let (bytes, parts) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.parts));
+        let all: usize = parts.iter().map(|part| part.len).sum();
+        Parts { at: bytes.len() - all, bytes, parts }
+    }
+
+    pub(super) fn is_module(&self) -> bool {
+        self.kind.data_type() == DataType::Module
+    }
+
+    /// The key begun goes another way, on which some of it is lost.
+    pub(super) fn give_up(&mut self, account: &mut Account, out: &mut Out) {
+        if self.metadata.take().is_some() {
+            account.lose(Loss::KeyMetadata, 1, out);
+        }
+        if self.target.restores_absolute()
+            && (self.idle_seconds.is_some() || self.frequency.is_some())
+        {
+            account.forget(Loss::EvictionHint, 1);
+        }
     }
 
     /// Whether the time has come for a key whose server cannot be told the time itself.
@@ -148,7 +202,7 @@ impl Restore {
 }
 
 #[cold]
-fn too_big() -> Error {
+pub(super) fn too_big() -> Error {
     Error::from_fault(Fault::Held).with_detail(
         "RESTORE takes a value in one argument; plain commands (CommandForm::Plain) take it in parts",
     )

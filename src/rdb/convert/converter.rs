@@ -256,7 +256,8 @@ impl Converter {
             && !target.is_valkey()
             && target.at_least(8, 0)
             && self.writer.is_none_or(|(major, minor)| target.at_least(major, minor));
-        built_in || self.options.target_modules.contains(&name)
+        let told = name != VECTORSET && self.options.any_module;
+        built_in || told || self.options.target_modules.contains(&name)
     }
 
     /// A key's attributes written anew, where the target does not know all of them.

@@ -23,6 +23,9 @@ pub struct ConvertOptions {
     /// Type names of the modules that the server has beside those it was born with. Values of others
     /// would keep it from starting, and are lost. Default: none.
     pub target_modules: Vec<String>,
+    /// Whether values of all modules go on as they are, as where the server itself will judge each.
+    /// Default: no.
+    pub any_module: bool,
     /// Where field expiries are lost, fields that have expired by then are left out rather than kept
     /// for ever. Default: none are left out.
     pub expired_at: Option<UnixMillis>,
@@ -41,6 +44,7 @@ impl ConvertOptions {
             target,
             on_loss: OnLoss::Fail,
             target_modules: Vec::new(),
+            any_module: false,
             expired_at: None,
             compress: true,
             limits: Limits::default(),
@@ -58,6 +62,13 @@ impl ConvertOptions {
     #[must_use]
     pub fn target_modules(mut self, names: Vec<String>) -> Self {
         self.target_modules = names;
+        self
+    }
+
+    /// Sets [`any_module`](Self::any_module).
+    #[must_use]
+    pub fn any_module(mut self, any: bool) -> Self {
+        self.any_module = any;
         self
     }
 

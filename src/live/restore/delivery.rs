@@ -1,0 +1,344 @@
+//! Batches on their way to the servers, and what becomes of every key in them.
+
+use crate::error::{Error, Fault, Result};
+use crate::live::clock::Clock;
+use crate::live::reply::{Refusal, settle};
+use crate::live::restore::batch::{Batch, Sent, Shape, asking, exists};
+use crate::live::restore::nodes::{Nodes, run_id};
+use crate::live::restore::options::Conflict;
+use crate::live::restore::outcome::RestoreOutcome;
+use crate::live::restore::verdict::{Verdict, verdict};
+use redis::{ConnectionLike, Value};
+use std::time::Duration;
+
+/// The first and the longest wait before a state that passes is looked at again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// How often a key may be sent on to another node.
+const HOPS: u32 = 8;
+
+/// Brings batches to the servers and keeps the account.
+pub(super) struct Delivery<'s, C> {
+    pub(super) nodes: Nodes<'s, C>,
+    pub(super) clock: &'s dyn Clock,
+    pub(super) conflict: Conflict,
+    pub(super) patience: Duration,
+    pub(super) dry_run: bool,
+    pub(super) outcome: RestoreOutcome,
+    /// Whether the key of which a part was in the last batch is of no use any more.
+    pub(super) gave_up_part: bool,
+}
+
+impl<C: ConnectionLike> Delivery<'_, C> {
+    /// Delivers a batch, again and again where that helps, and gives it back for its room. On an error
+    /// all of its keys are in the account too.
+    pub(super) fn deliver(&mut self, node: usize, batch: Batch) -> Result<Batch> {
+        self.deliver_within(node, batch, HOPS)
+    }
+
+    fn deliver_within(&mut self, node: usize, mut batch: Batch, hops: u32) -> Result<Batch> {
+        let until = self.clock.elapsed().saturating_add(self.patience);
+        let (mut pause, longest) = PAUSES;
+        loop {
+            match self.exchange(node, &mut batch, hops) {
+                Ok(later) if later.is_empty() => return Ok(batch),
+                Ok(later) => batch = later,
+                Err(error) if error.is_io() && self.clock.elapsed() < until => {
+                    if let Err(error) = self.find_again(node, until) {
+                        self.outcome.unknown += batch.untold();
+                        return Err(error);
+                    }
+                    batch = self.again(&batch);
+                    continue;
+                }
+                Err(error) => {
+                    let unsure = error.is_io() || error.fault() == Some(Fault::ServerReply);
+                    let outcome = &mut self.outcome;
+                    let keys = if unsure { &mut outcome.unknown } else { &mut outcome.not_sent };
+                    *keys += batch.untold();
+                    return Err(error);
+                }
+            }
+            if self.clock.elapsed() >= until {
+                self.outcome.not_sent += batch.untold();
+                let detail = "the target did not become ready while it was waited for";
+                return Err(Error::from_fault(Fault::ServerBusy).with_detail(detail));
+            }
+            self.clock.sleep(pause);
+            pause = longest.min(pause * 2);
+        }
+    }
+
+    /// One exchange with the server; gives what has to be sent again later.
+    fn exchange(&mut self, node: usize, batch: &mut Batch, hops: u32) -> Result<Batch> {
+        if batch.ahead() > 0
+            && let Some(words) = self.nodes.get(node)?.lacks(batch.db)?
+        {
+            for n in 0..batch.keys() {
+                self.fail(batch, n, "database", &words);
+            }
+            return Ok(batch.like());
+        }
+        if self.dry_run {
+            self.ask_for(node, batch)?;
+            return Ok(batch.like());
+        }
+        let adds = |sent: &Sent| sent.shape.begins_plain() && !sent.resent;
+        if self.conflict != Conflict::Replace && batch.sent().iter().any(adds) {
+            *batch = self.without_existing(node, batch)?;
+        }
+        if batch.is_empty() {
+            return Ok(batch.like());
+        }
+        let answers = self.nodes.get(node)?.exchange(&batch.bytes, batch.answers())?;
+        self.settle(batch, answers, hops)
+    }
+
+    /// Looks at every answer.
+    fn settle(&mut self, batch: &mut Batch, answers: Vec<Value>, hops: u32) -> Result<Batch> {
+        self.outcome.commands += answers.len() as u64;
+        self.outcome.bytes += batch.bytes.len() as u64;
+        let mut answers = answers.into_iter();
+        for answer in answers.by_ref().take(batch.ahead()) {
+            settle(Ok(answer))?.map_err(|refusal| refusal.into_error("SELECT"))?;
+        }
+        let (mut later, mut elsewhere, mut stop) = (batch.like(), Vec::new(), None);
+        for n in 0..batch.keys() {
+            let Some(sent) = batch.sent().get(n) else { break };
+            match verdict(answers.by_ref().take(sent.commands))? {
+                Verdict::Done => self.done(batch, n),
+                Verdict::Later(_) if sent.shape == Shape::Restore => {
+                    later.take(batch, sent);
+                    batch.told(n);
+                }
+                Verdict::Later(refusal) => match sent.shape {
+                    Shape::Part { .. } => self.refused(batch, n, &refusal),
+                    _ => {
+                        later.take_again(batch, sent);
+                        batch.told(n);
+                    }
+                },
+                Verdict::Moved { slot, address } => elsewhere.push((n, Some(slot), address)),
+                Verdict::Ask { address } => elsewhere.push((n, None, address)),
+                Verdict::Exists => stop = stop.or(self.exists(batch, n)),
+                Verdict::Failed(refusal) => self.refused(batch, n, &refusal),
+                Verdict::Stop(refusal) => {
+                    self.refused(batch, n, &refusal);
+                    stop.get_or_insert_with(|| refusal.into_error("RESTORE"));
+                }
+            }
+        }
+        let sent_on = elsewhere
+            .into_iter()
+            .try_for_each(|(n, slot, address)| self.send_on(batch, n, slot, &address, hops));
+        match stop.map_or(sent_on, Err) {
+            Ok(()) => Ok(later),
+            Err(error) => {
+                self.outcome.not_sent += later.untold();
+                Err(error)
+            }
+        }
+    }
+
+    /// The key is there.
+    fn done(&mut self, batch: &mut Batch, n: usize) {
+        let Some(shape) = batch.sent().get(n).map(|sent| sent.shape) else { return };
+        batch.told(n);
+        self.outcome.restored += u64::from(shape.settles());
+        self.outcome.plain += u64::from(shape.settles() && shape.is_plain());
+    }
+
+    /// There is a key of that name; the error, where that is the end of all.
+    fn exists(&mut self, batch: &mut Batch, n: usize) -> Option<Error> {
+        let sent = batch.sent().get(n)?;
+        self.gave_up_part |= matches!(sent.shape, Shape::Part { last: false, .. });
+        let skips = self.conflict == Conflict::Skip;
+        if sent.resent {
+            self.outcome.skipped.in_flight += 1;
+        } else if skips {
+            self.outcome.skipped.existing += 1;
+        } else {
+            let message = Fault::KeyExists.to_string();
+            self.outcome.fail("exists", batch.db, batch.name(sent), message);
+        }
+        let stops = !(sent.resent || skips || self.dry_run);
+        let error = || Error::from_fault(Fault::KeyExists).in_key(batch.db, batch.name(sent));
+        let error = stops.then(error);
+        batch.told(n);
+        error
+    }
+
+    fn refused(&mut self, batch: &mut Batch, n: usize, refusal: &Refusal) {
+        self.fail(batch, n, &refusal.code, &refusal.words());
+    }
+
+    /// A key failed: no half of it is left there.
+    fn fail(&mut self, batch: &mut Batch, n: usize, reason: &str, message: &str) {
+        let Some(sent) = batch.sent().get(n).cloned() else { return };
+        batch.told(n);
+        if sent.shape == Shape::Delete {
+            return;
+        }
+        let mut message = message.to_owned();
+        if sent.shape.is_plain() && !self.dry_run && !self.delete(batch.db, batch.name(&sent)) {
+            message += " (a part of it may be left there: it could not be deleted again)";
+        }
+        self.gave_up_part |= matches!(sent.shape, Shape::Part { last: false, .. });
+        self.outcome.fail(reason, batch.db, batch.name(&sent), message);
+    }
+
+    /// Deletes a key; whether that went well.
+    pub(super) fn delete(&mut self, db: u64, name: &[u8]) -> bool {
+        let node = self.nodes.of_key(name);
+        let mut batch = Batch::default();
+        batch.begin(db, self.nodes.selects(db));
+        batch.push_delete(name);
+        let answers =
+            self.nodes.get(node).and_then(|node| node.exchange(&batch.bytes, batch.answers()));
+        let fine = |answer| settle(Ok(answer)).is_ok_and(|answer| answer.is_ok());
+        answers.is_ok_and(|answers| answers.into_iter().all(fine))
+    }
+
+    /// The batch without keys in plain commands that are there already: those would be added to.
+    fn without_existing(&mut self, node: usize, batch: &mut Batch) -> Result<Batch> {
+        let asked = |sent: &&Sent| sent.shape.begins_plain() && !sent.resent;
+        let names = batch.sent().iter().filter(asked).map(|sent| batch.name(sent));
+        let mut there = self.existing(node, batch, names)?.into_iter();
+        let mut left = batch.like();
+        for n in 0..batch.keys() {
+            let Some(sent) = batch.sent().get(n) else { break };
+            if asked(&sent) && there.next() == Some(true) {
+                if let Some(error) = self.exists(batch, n) {
+                    return Err(error);
+                }
+            } else {
+                left.take(batch, sent);
+            }
+        }
+        Ok(left)
+    }
+
+    /// Only asks which keys are there.
+    fn ask_for(&mut self, node: usize, batch: &mut Batch) -> Result<()> {
+        self.outcome.bytes += batch.bytes.len() as u64;
+        self.outcome.commands += batch.answers() as u64;
+        let settles = |sent: &&Sent| sent.shape.settles();
+        let names = batch.sent().iter().filter(settles).map(|sent| batch.name(sent));
+        let mut there = match self.conflict {
+            Conflict::Replace => Vec::new(),
+            _ => self.existing(node, batch, names)?,
+        }
+        .into_iter();
+        for n in 0..batch.keys() {
+            let asked = batch.sent().get(n).is_some_and(|sent| sent.shape.settles());
+            if asked && there.next() == Some(true) {
+                self.exists(batch, n);
+            } else {
+                self.done(batch, n);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each of these keys is there.
+    fn existing<'n>(
+        &mut self,
+        node: usize,
+        batch: &Batch,
+        names: impl Iterator<Item = &'n [u8]>,
+    ) -> Result<Vec<bool>> {
+        let mut question = batch.like();
+        let count = question.ahead() + exists(names, &mut question.bytes);
+        let answers = self.nodes.get(node)?.exchange(&question.bytes, count)?;
+        let mut there = Vec::with_capacity(count);
+        for answer in answers.into_iter().skip(question.ahead()) {
+            let answer = settle(Ok(answer))?.map_err(|refusal| refusal.into_error("EXISTS"))?;
+            there.push(answer != Value::Int(0));
+        }
+        Ok(there)
+    }
+
+    /// Waits until the server can be reached again, and makes sure that it is still the same run.
+    fn find_again(&mut self, node: usize, until: Duration) -> Result<()> {
+        let (mut pause, longest) = PAUSES;
+        loop {
+            let node = self.nodes.get(node)?;
+            match run_id(&mut node.connection) {
+                Ok(id) if id == node.run_id => return Ok(()),
+                Ok(_) => {
+                    self.outcome.checkpoint = None;
+                    let detail = "what was restored before may be gone: begin anew";
+                    return Err(Error::from_fault(Fault::ServerRestarted).with_detail(detail));
+                }
+                Err(error) if !(error.is_io() || error.is_retryable()) => return Err(error),
+                Err(error) if self.clock.elapsed() >= until => return Err(error),
+                Err(_) => self.clock.sleep(pause),
+            }
+            pause = longest.min(pause * 2);
+        }
+    }
+
+    /// The batch once more, after a connection was lost: any of it may have been carried out. A key in
+    /// several parts cannot be made good.
+    fn again(&mut self, batch: &Batch) -> Batch {
+        let mut again = batch.like();
+        for sent in batch.sent().iter().filter(|sent| !sent.told) {
+            match sent.shape {
+                Shape::Part { last, .. } => {
+                    let left = if self.delete(batch.db, batch.name(sent)) {
+                        ""
+                    } else {
+                        ", and a part of it may be left there"
+                    };
+                    let message = format!("the connection was lost inside of it{left}");
+                    self.outcome.fail("connection_lost", batch.db, batch.name(sent), message);
+                    self.gave_up_part |= !last;
+                }
+                _ => again.take_again(batch, sent),
+            }
+        }
+        again
+    }
+
+    /// Sends a key on to the node that has it: for good, where its slot has moved.
+    fn send_on(
+        &mut self,
+        batch: &mut Batch,
+        n: usize,
+        slot: Option<u16>,
+        to: &str,
+        hops: u32,
+    ) -> Result<()> {
+        let Some(sent) = batch.sent().get(n).cloned() else { return Ok(()) };
+        let Some(hops) = hops.checked_sub(1) else {
+            self.fail(batch, n, "moved", "the nodes of the cluster send it on and on");
+            return Ok(());
+        };
+        let node = self.nodes.at(to)?;
+        if let Some(slot) = slot {
+            self.nodes.moved(slot, node);
+            let mut moved = batch.like();
+            moved.take(batch, &sent);
+            batch.told(n);
+            return self.deliver_within(node, moved, hops).map(drop);
+        }
+        let (commands, count) = asking(batch.commands_of(&sent))?;
+        let answers = self.nodes.get(node)?.exchange(&commands, count)?;
+        // Every second one is about the announcement.
+        match verdict(answers.into_iter().skip(1).step_by(2))? {
+            Verdict::Done => self.done(batch, n),
+            Verdict::Exists => return self.exists(batch, n).map_or(Ok(()), Err),
+            Verdict::Failed(refusal) | Verdict::Later(refusal) => self.refused(batch, n, &refusal),
+            Verdict::Stop(refusal) => {
+                self.refused(batch, n, &refusal);
+                return Err(refusal.into_error("RESTORE"));
+            }
+            // The slot has come to its new owner meanwhile, or gone on.
+            Verdict::Moved { slot, address } => {
+                return self.send_on(batch, n, Some(slot), &address, hops);
+            }
+            Verdict::Ask { address } => return self.send_on(batch, n, None, &address, hops),
+        }
+        Ok(())
+    }
+}

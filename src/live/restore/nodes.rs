@@ -1,0 +1,120 @@
+//! The servers that keys go to: one, or the masters of a cluster.
+
+use crate::error::{Error, Fault, Result};
+use crate::live::reply::{broken, settle, unexpected};
+use crate::live::restore::batch::Batch;
+use redis::{ConnectionLike, Value};
+use std::collections::BTreeSet;
+
+/// A server, and what waits to be sent to it.
+pub(super) struct Node<C> {
+    pub(super) connection: C,
+    pub(super) batch: Batch,
+    pub(super) run_id: String,
+    /// Databases that it has, as was tried.
+    dbs: BTreeSet<u64>,
+}
+
+impl<C: ConnectionLike> Node<C> {
+    pub(super) fn new(connection: C, run_id: String) -> Node<C> {
+        Node { connection, batch: Batch::default(), run_id, dbs: BTreeSet::new() }
+    }
+
+    /// Sends commands and waits for all their answers.
+    pub(super) fn exchange(&mut self, commands: &[u8], count: usize) -> Result<Vec<Value>> {
+        let answers = self.connection.req_packed_commands(commands, 0, count);
+        let answers = answers.map_err(|error| broken(&error))?;
+        if answers.len() == count { Ok(answers) } else { Err(unexpected("RESTORE")) }
+    }
+
+    /// Why it has no such database; were commands sent after a refused SELECT, their keys would come
+    /// to be in another one.
+    pub(super) fn lacks(&mut self, db: u64) -> Result<Option<String>> {
+        if self.dbs.contains(&db) {
+            return Ok(None);
+        }
+        let mut select = redis::cmd("SELECT");
+        select.arg(db);
+        match settle(self.connection.req_command(&select))? {
+            Ok(_) => {
+                self.dbs.insert(db);
+                Ok(None)
+            }
+            Err(refusal) if refusal.is_busy() => Err(refusal.into_error("SELECT")),
+            Err(refusal) => Ok(Some(refusal.words())),
+        }
+    }
+}
+
+/// How a connection to another node of a cluster is made, from its address.
+pub(super) type Opener<'s, C> = Box<dyn FnMut(&str) -> Result<C> + 's>;
+
+/// All servers, and which of them has which slot.
+pub(super) struct Nodes<'s, C> {
+    all: Vec<Node<C>>,
+    cluster: Option<Cluster<'s, C>>,
+}
+
+struct Cluster<'s, C> {
+    /// By node.
+    addresses: Vec<String>,
+    /// By slot.
+    owners: Vec<usize>,
+    open: Opener<'s, C>,
+}
+
+impl<'s, C: ConnectionLike> Nodes<'s, C> {
+    pub(super) fn one(connection: C, run_id: String) -> Nodes<'s, C> {
+        Nodes { all: vec![Node::new(connection, run_id)], cluster: None }
+    }
+
+    pub(super) fn get(&mut self, node: usize) -> Result<&mut Node<C>> {
+        self.all.get_mut(node).ok_or_else(|| Error::from_fault(Fault::Internal))
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether a database has to be selected; most clusters have only the one, and refuse that.
+    pub(super) fn selects(&self, db: u64) -> bool {
+        self.cluster.is_none() || db > 0
+    }
+
+    /// Where a key goes.
+    pub(super) fn of_key(&self, name: &[u8]) -> usize {
+        let Some(cluster) = &self.cluster else { return 0 };
+        let slot = usize::from(crate::select::slot(name));
+        cluster.owners.get(slot).copied().unwrap_or_default()
+    }
+
+    /// The node at an address, connected to now if it wasn't.
+    pub(super) fn at(&mut self, address: &str) -> Result<usize> {
+        let Some(cluster) = &mut self.cluster else {
+            let detail = format!("it is a cluster: {address} has that key");
+            return Err(Error::from_fault(Fault::ServerRefused).with_detail(detail));
+        };
+        if let Some(node) = cluster.addresses.iter().position(|known| known == address) {
+            return Ok(node);
+        }
+        let mut connection = (cluster.open)(address)?;
+        let run_id = run_id(&mut connection)?;
+        cluster.addresses.push(address.to_owned());
+        self.all.push(Node::new(connection, run_id));
+        Ok(self.all.len() - 1)
+    }
+
+    /// From now on a slot is that node's.
+    pub(super) fn moved(&mut self, slot: u16, node: usize) {
+        let cluster = self.cluster.as_mut();
+        if let Some(owner) = cluster.and_then(|cluster| cluster.owners.get_mut(usize::from(slot))) {
+            *owner = node;
+        }
+    }
+}
+
+/// Which run of a server it is.
+pub(super) fn run_id(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<String> {
+    let info = crate::live::info::Info::section(connection, "server")?;
+    Ok(info.get("run_id").unwrap_or_default().to_owned())
+}
