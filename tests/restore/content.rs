@@ -89,14 +89,16 @@ fn compare(name: &str, paths: &[PathBuf], form: CommandForm) -> Done {
         // Fields of hashes that have expired go one by one.
         let until = Instant::now() + Duration::from_secs(20);
         let mut connections = [&source, &target].map(|server| server.connect().unwrap());
-        let mut differ = Vec::new();
-        while digest(&source) != digest(&target) {
-            differ = differing(&mut connections.each_mut());
+        let differ = loop {
+            let differ = match digest(&source) == digest(&target) {
+                true => Vec::new(),
+                false => differing(&mut connections.each_mut()),
+            };
             if differ.is_empty() || Instant::now() > until {
-                break;
+                break differ;
             }
             std::thread::sleep(Duration::from_millis(50));
-        }
+        };
         // A server of 7.0 still loads the functions of its release candidates.
         let functions = keys.losses.get(Loss::Function).count > 0;
         let lossy = functions || form == CommandForm::Plain && !keys.losses.is_empty();
