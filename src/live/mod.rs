@@ -16,6 +16,7 @@
 
 mod bgsave;
 mod clock;
+pub mod cluster;
 mod commands;
 mod conf;
 mod connect;
@@ -28,6 +29,7 @@ mod preflight;
 mod probe;
 pub mod replication;
 mod reply;
+mod role;
 mod scan;
 mod settings;
 mod snapshot;
