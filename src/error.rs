@@ -144,6 +144,8 @@ faults! {
     ServerNoMaster Server "server_no_master" "it is a replica without a link to its master",
     TransferCut Truncated "transfer_cut" "the connection was closed before the transfer was complete",
     ServerRestarted Server "server_restarted" "it was restarted meanwhile",
+    NoServer Server "no_server" "none of the servers that were asked leads to one that fits",
+    SlotsUnassigned Server "slots_unassigned" "some slots of the cluster have no master",
     SaveFailed Server "save_failed" "it could not save its data",
     SaveUnproven Server "save_unproven" "nothing proves that the save that was asked for wrote the file",
     KeyExists Server "key_exists" "the target has a key of that name already",
@@ -322,8 +324,8 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         use Fault::{
-            Deadline, SaveFailed, SaveUnproven, ServerBusy, ServerLoading, ServerNoMaster,
-            ServerRestarted, TransferCut,
+            Deadline, NoServer, SaveFailed, SaveUnproven, ServerBusy, ServerLoading,
+            ServerNoMaster, ServerRestarted, TransferCut,
         };
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, Interrupted, TimedOut, WouldBlock,
@@ -332,6 +334,7 @@ impl Error {
             self.0.fault,
             Some(
                 Deadline
+                    | NoServer
                     | SaveFailed
                     | SaveUnproven
                     | ServerBusy

@@ -3,11 +3,15 @@
 #![cfg(feature = "live")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/cluster.rs"]
+mod cluster;
 #[path = "common/servers.rs"]
 mod servers;
 
 #[path = "live/bgsave.rs"]
 mod bgsave;
+#[path = "live/cluster.rs"]
+mod clusters;
 #[path = "live/probe.rs"]
 mod probe;
 #[cfg(feature = "cli")]

@@ -16,6 +16,7 @@
 
 mod bgsave;
 mod clock;
+pub mod cluster;
 mod commands;
 mod conf;
 mod connect;
@@ -29,6 +30,7 @@ mod probe;
 pub mod replication;
 mod reply;
 pub mod restore;
+mod role;
 mod scan;
 mod settings;
 mod snapshot;

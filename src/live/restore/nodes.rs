@@ -1,6 +1,9 @@
 //! The servers that keys go to: one, or the masters of a cluster.
 
 use crate::error::{Error, Fault, Result};
+use crate::live::cluster::Look;
+use crate::live::connect::Connection;
+use crate::live::info::Info;
 use crate::live::reply::{broken, settle, unexpected};
 use crate::live::restore::batch::Batch;
 use redis::{ConnectionLike, Value};
@@ -68,6 +71,17 @@ impl<'s, C: ConnectionLike> Nodes<'s, C> {
         Nodes { all: vec![Node::new(connection, run_id)], cluster: None }
     }
 
+    /// Keys that the servers have evicted so far; `None` where one does not say.
+    pub(super) fn evicted(&mut self) -> Result<Option<u64>> {
+        let mut all = Some(0);
+        for node in &mut self.all {
+            let evicted =
+                Info::section(&mut node.connection, "stats")?.number::<u64>("evicted_keys");
+            all = all.zip(evicted).map(|(all, evicted)| all + evicted);
+        }
+        Ok(all)
+    }
+
     pub(super) fn get(&mut self, node: usize) -> Result<&mut Node<C>> {
         self.all.get_mut(node).ok_or_else(|| Error::from_fault(Fault::Internal))
     }
@@ -113,8 +127,36 @@ impl<'s, C: ConnectionLike> Nodes<'s, C> {
     }
 }
 
+impl<'s> Nodes<'s, Connection> {
+    /// The masters of a cluster, all of which have to be there.
+    pub(super) fn cluster(look: &Look) -> Result<Nodes<'s, Connection>> {
+        look.nodes.complete()?;
+        let (mut all, mut addresses) = (Vec::new(), Vec::new());
+        for shard in &look.nodes.shards {
+            let mut connection = shard.open_master(&look.asked)?;
+            let run_id = run_id(&mut connection)?;
+            all.push(Node::new(connection, run_id));
+            addresses.push(shard.master.address());
+        }
+        let owners = look.nodes.table().into_iter().map(Option::unwrap_or_default).collect();
+        let asked = look.asked.clone();
+        let open = Box::new(move |address: &str| {
+            let place =
+                address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+            let (host, port) = place.ok_or_else(|| unexpected("MOVED"))?;
+            // A node that does not know its own host leaves it out.
+            let host = match host.trim_matches(['[', ']']) {
+                "" => asked.place().map_or_else(String::new, |(host, _)| host),
+                host => host.to_owned(),
+            };
+            Connection::open(asked.clone().at(host, port))
+        });
+        Ok(Nodes { all, cluster: Some(Cluster { addresses, owners, open }) })
+    }
+}
+
 /// Which run of a server it is.
 pub(super) fn run_id(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<String> {
-    let info = crate::live::info::Info::section(connection, "server")?;
+    let info = Info::section(connection, "server")?;
     Ok(info.get("run_id").unwrap_or_default().to_owned())
 }

@@ -3,6 +3,8 @@
 use crate::error::{Error, Fault, Result};
 use crate::export::{CommandForm, CommandsOptions, Fate, KeyCommands};
 use crate::live::clock::Clock;
+use crate::live::cluster::Look;
+use crate::live::connect::Connection;
 use crate::live::reply::settle;
 use crate::live::restore::batch::Shape;
 use crate::live::restore::checkpoint::Checkpoint;
@@ -10,7 +12,7 @@ use crate::live::restore::delivery::Delivery;
 use crate::live::restore::nodes::Nodes;
 use crate::live::restore::options::{Conflict, RestoreOptions};
 use crate::live::restore::outcome::{RestoreOutcome, RestoreProgress, Stopped};
-use crate::live::restore::target::{Target, evicted};
+use crate::live::restore::target::Target;
 use crate::pipe::EntrySink;
 use crate::rdb::{Entry, Event, EventKind, Function, Loss, OnLoss, StrBuf};
 use redis::ConnectionLike;
@@ -79,15 +81,27 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
     /// A sink into one server, which is asked what has to be known of it.
     ///
     /// # Errors
-    /// As [`Target::ask`].
+    /// As [`Target::ask`], and `Usage` for a node of a cluster, which has only some of the slots.
     pub fn new(
         mut connection: C,
         clock: &'s dyn Clock,
         options: RestoreOptions,
     ) -> Result<RestoreSink<'s, C>> {
         let target = Target::ask(&mut connection, &options)?;
-        let evicted = evicted(&mut connection)?;
+        if target.cluster {
+            return Err(Error::usage("a node of a cluster: restore into the cluster as a whole"));
+        }
         let nodes = Nodes::one(connection, target.run_id.clone());
+        Self::with(nodes, target, clock, options)
+    }
+
+    fn with(
+        mut nodes: Nodes<'s, C>,
+        target: Target,
+        clock: &'s dyn Clock,
+        options: RestoreOptions,
+    ) -> Result<RestoreSink<'s, C>> {
+        let evicted = nodes.evicted()?;
         let most = options.plain_over.unwrap_or(u64::MAX).min(target.most);
         let mut limits = options.limits;
         limits.held = limits.held.min(target.most);
@@ -414,15 +428,46 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
             let waits = self.delivery.nodes.get(node)?.batch.untold();
             self.delivery.outcome.not_sent += waits;
         }
-        let connection = &mut self.delivery.nodes.get(0)?.connection;
         // A server that is gone has no more to tell.
-        let evicted = evicted(connection).ok().flatten().zip(self.evicted);
+        let evicted = self.delivery.nodes.evicted().ok().flatten().zip(self.evicted);
         let mut outcome = self.delivery.outcome;
         outcome.evicted = evicted.map(|(after, before)| after.saturating_sub(before));
         outcome.losses.merge(&self.encoder.outcome().losses);
         outcome.stopped = self.stopped;
         outcome.balances()?;
         Ok(outcome)
+    }
+}
+
+impl<'s> RestoreSink<'s, Connection> {
+    /// A sink into all masters of a cluster. A key goes to the node that has its slot, and on to another
+    /// where it has moved.
+    ///
+    /// # Errors
+    /// As [`Target::ask`]; `Server` where a slot has no master, and `Io` where the way to one fails.
+    ///
+    /// ```no_run
+    /// use redkeep::live::ConnectOptions;
+    /// use redkeep::live::cluster::ClusterNodes;
+    /// use redkeep::live::restore::{RestoreOptions, RestoreSink};
+    /// # struct System;
+    /// # impl redkeep::live::Clock for System {
+    /// #     fn elapsed(&self) -> std::time::Duration { std::time::Duration::ZERO }
+    /// #     fn sleep(&self, time: std::time::Duration) { std::thread::sleep(time) }
+    /// # }
+    /// let look = ClusterNodes::look(&[ConnectOptions::new("redis://10.0.0.1:7000")])?;
+    /// let sink = RestoreSink::cluster(&look, &System, RestoreOptions::default())?;
+    /// # drop(sink);
+    /// # Ok::<(), redkeep::Error>(())
+    /// ```
+    pub fn cluster(
+        look: &Look,
+        clock: &'s dyn Clock,
+        options: RestoreOptions,
+    ) -> Result<RestoreSink<'s, Connection>> {
+        let mut nodes = Nodes::cluster(look)?;
+        let target = Target::ask(&mut nodes.get(0)?.connection, &options)?;
+        Self::with(nodes, target, clock, options)
     }
 }
 

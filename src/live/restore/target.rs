@@ -116,8 +116,3 @@ fn biggest(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<u64> {
     }
     Ok(most)
 }
-
-/// Evicted keys so far; `None` where it does not say.
-pub(super) fn evicted(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<Option<u64>> {
-    Ok(Info::section(connection, "stats")?.number("evicted_keys"))
-}

@@ -1,0 +1,168 @@
+//! A look at a whole cluster, and the ways to its nodes.
+
+use crate::error::{Error, Fault, Result};
+use crate::live::cluster::node::{ClusterNode, NodeState};
+use crate::live::cluster::nodes::{ClusterNodes, Shard, shown};
+use crate::live::connect::{ConnectOptions, Connection};
+use crate::live::facts::Role;
+use crate::live::reply::demand;
+use crate::live::role::Standing;
+
+/// A master that did not tell what it knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Silent {
+    /// Its id.
+    pub id: String,
+    /// Host and port.
+    pub address: String,
+    /// Why it did not.
+    pub why: String,
+}
+
+/// What a whole cluster knows of itself.
+///
+/// See [the module](super) for an example.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Look {
+    /// The nodes, with what is on its way between any of them.
+    pub nodes: ClusterNodes,
+    /// The way to the node that was asked first; to the others by [`ClusterNode::options`].
+    pub asked: ConnectOptions,
+    /// Masters that could not be asked: slots may be on their way that are not known of.
+    pub silent: Vec<Silent>,
+}
+
+impl ClusterNodes {
+    /// Asks the first of these nodes that answers for all, and then each master.
+    ///
+    /// # Errors
+    /// `Server` (`no_server`) where none of them answers, with what became of each; `server_busy`, which
+    /// may pass, where masters do not agree who has a slot. A master that is gone is no error but one of
+    /// [`Look::silent`].
+    pub fn look(seeds: &[ConnectOptions]) -> Result<Look> {
+        let mut failures = Vec::new();
+        for seed in seeds {
+            let asked = Connection::open(seed.clone())
+                .and_then(|mut server| ClusterNodes::ask_whom(&mut server));
+            match asked {
+                Ok((nodes, own)) => return all(seed.clone(), nodes, own.as_deref()),
+                Err(error) if seeds.len() == 1 => return Err(error),
+                Err(error) => failures.push(named(seed, &error)),
+            }
+        }
+        Err(Error::from_fault(Fault::NoServer).with_detail(failures.join("; ")))
+    }
+}
+
+/// An error with the address that it came of.
+pub(crate) fn named(options: &ConnectOptions, error: &Error) -> String {
+    let (said, address) = (error.to_string(), options.address().unwrap_or_default());
+    match said.starts_with(&address) {
+        true => said,
+        false => format!("{address}: {said}"),
+    }
+}
+
+fn all(asked: ConnectOptions, mut nodes: ClusterNodes, own: Option<&str>) -> Result<Look> {
+    // What one node calls "here" is somewhere else for the next.
+    let here = asked.place().map(|(host, _)| host);
+    let shards = nodes.shards.iter_mut();
+    for node in shards.flat_map(|shard| shard.replicas.iter_mut().chain([&mut shard.master])) {
+        if node.host.is_none() {
+            node.host.clone_from(&here);
+        }
+    }
+    let mut silent = Vec::new();
+    let mut moving = nodes.moving.clone();
+    for shard in nodes.shards.iter().filter(|shard| Some(shard.master.id.as_str()) != own) {
+        let told = Connection::open(shard.master.options(&asked))
+            .and_then(|mut server| ClusterNodes::ask(&mut server));
+        match told {
+            Ok(told) => {
+                let moved = nodes.changed(&told).moved;
+                if !moved.is_empty() {
+                    let who = shard.master.address();
+                    return Err(Error::from_fault(Fault::ServerBusy).with_detail(format!(
+                        "{who} does not agree who has slots {}",
+                        shown(&moved)
+                    )));
+                }
+                nodes.moving_known &= told.moving_known;
+                moving.extend(told.moving);
+            }
+            Err(error) => {
+                let (id, address) = (shard.master.id.clone(), shard.master.address());
+                silent.push(Silent { id, address, why: error.to_string() });
+            }
+        }
+    }
+    moving.sort();
+    moving.dedup();
+    nodes.moving = moving;
+    nodes.moving_known &= silent.is_empty();
+    Ok(Look { nodes, asked, silent })
+}
+
+impl Shard {
+    /// Connects to the master; `asked` is the way to the node that told of it.
+    ///
+    /// # Errors
+    /// As [`Connection::open`]; `server_busy`, which may pass, where it is no master any more.
+    pub fn open_master(&self, asked: &ConnectOptions) -> Result<Connection> {
+        let mut server = Connection::open(self.master.options(asked))?;
+        match Standing::ask(&mut server)?.role {
+            Role::Master => Ok(server),
+            _ => Err(Error::from_fault(Fault::ServerBusy)
+                .with_detail(format!("{} is no master any more", self.master.address()))),
+        }
+    }
+
+    /// Connects to the replica that has most of the master's history, of those that are connected to it,
+    /// and makes it answer for its keys (`READONLY`). A connection that was lost and renewed has forgotten
+    /// that, and then keys are refused.
+    ///
+    /// # Errors
+    /// `no_server` where none will do, with what is wrong with each.
+    pub fn open_replica(&self, asked: &ConnectOptions) -> Result<Connection> {
+        let mut failures = Vec::new();
+        let mut best: Option<(u64, Connection)> = None;
+        for replica in &self.replicas {
+            match follower(replica, asked) {
+                Ok(found) if best.as_ref().is_none_or(|(most, _)| found.0 > *most) => {
+                    best = Some(found);
+                }
+                Ok(_) => {}
+                Err(error) => failures.push(named(&replica.options(asked), &error)),
+            }
+        }
+        if let Some((_, server)) = best {
+            return Ok(server);
+        }
+        let address = self.master.address();
+        let why = match failures.is_empty() {
+            true => format!("{address} has no replica"),
+            false => format!("of {address}: {}", failures.join("; ")),
+        };
+        Err(Error::from_fault(Fault::NoServer).with_detail(why))
+    }
+}
+
+/// A replica that may be read, and how much it has.
+fn follower(replica: &ClusterNode, asked: &ConnectOptions) -> Result<(u64, Connection)> {
+    if matches!(replica.state, NodeState::Failed | NodeState::Unreachable) {
+        return Err(Error::from_fault(Fault::ServerBusy).with_detail("the cluster calls it failed"));
+    }
+    let mut server = Connection::open(replica.options(asked))?;
+    let standing = Standing::ask(&mut server)?;
+    match standing {
+        Standing { role: Role::Replica, linked: true, offset } => {
+            demand(&mut server, &["READONLY"])?;
+            Ok((offset, server))
+        }
+        Standing { role: Role::Replica, .. } => Err(Error::from_fault(Fault::ServerNoMaster)),
+        _ => Err(Error::from_fault(Fault::ServerBusy).with_detail("it is no replica any more")),
+    }
+}
