@@ -5,13 +5,19 @@
 
 #[path = "common/clock.rs"]
 mod clock;
+#[path = "common/cluster.rs"]
+mod cluster;
 #[path = "common/differing.rs"]
 mod differing;
 #[path = "common/servers.rs"]
 mod servers;
 
+#[path = "restore/clusters.rs"]
+mod clusters;
 #[path = "restore/content.rs"]
 mod content;
+#[path = "restore/faults.rs"]
+mod faults;
 #[path = "restore/policies.rs"]
 mod policies;
 
@@ -32,6 +38,13 @@ fn put(dump: &[u8], server: &Server, options: RestoreOptions) -> Restored {
     let (clock, mut connection) = (System::start(), open(server));
     let sink = RestoreSink::new(&mut connection, &clock, options).unwrap();
     restore(dump, &RestoreChoice::default(), sink).unwrap()
+}
+
+/// What a server saves that was filled so.
+fn dump_of(name: &str, fill: &dyn Fn(&mut redis::Connection)) -> Vec<u8> {
+    let server = Server::start(name, None).unwrap();
+    fill(&mut server.connect().unwrap());
+    server.save()
 }
 
 /// Runs a command, given as words between blanks, and gives the answer as text.

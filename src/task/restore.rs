@@ -6,7 +6,7 @@ use crate::live::ConnectionLike;
 use crate::live::restore::{RestoreOutcome, RestoreSink};
 use crate::pipe::{EntrySink, Staged};
 use crate::rdb::convert::{ConvertOptions, Converter};
-use crate::rdb::{OnLoss, StreamReader};
+use crate::rdb::{Loss, OnLoss, StreamReader};
 use crate::select::{
     Filter, FilterOptions, MemberCounts, MemberFilter, MemberOptions, Rejections, Sieve, Transform,
     TransformCounts, TransformOptions,
@@ -160,6 +160,9 @@ pub fn restore<C: ConnectionLike>(
     keys.read += counts.dropped();
     keys.skipped.lost += counts.losses.dropped_keys();
     keys.skipped.empty += counts.emptied;
+    let functions = counts.losses.get(Loss::Function).count;
+    keys.functions.read += functions;
+    keys.functions.lost += functions;
     keys.losses.merge(&counts.losses);
     Ok(Restored {
         rejected: sieve.counts().clone(),

@@ -106,13 +106,10 @@ impl Export {
         done
     }
 
-    /// After an event that failed: nothing more comes of its key, and the next one may follow.
+    /// Nothing more comes of the last key, and no more of its events: the next one may follow.
     #[cfg(feature = "live")]
-    pub(super) fn go_on(&mut self, event: &Event<'_>) {
-        self.failed = false;
-        self.open =
-            matches!(event.kind(), EventKind::Open(_) | EventKind::Run(_) | EventKind::Piece(_));
-        self.way = Way::None;
+    pub(super) fn drop_key(&mut self) {
+        (self.failed, self.open, self.way) = (false, false, Way::None);
         self.out.abandon();
     }
 

@@ -36,7 +36,8 @@ pub(crate) enum Fate {
     Lost,
     /// It had its time.
     Expired,
-    /// Something of it is too big. What was made of it before is of no use.
+    /// Something of it is too big. What was made of it before is of no use, and no more of its events may
+    /// come.
     Refused(Error),
 }
 
@@ -58,7 +59,7 @@ impl KeyCommands {
         let (before, commands) = (counts(&account.outcome), out.counts().1);
         let refused = match self.0.event(event, to) {
             Err(error) if error.fault() == Some(Fault::Held) => {
-                self.0.go_on(event);
+                self.0.drop_key();
                 Some(error)
             }
             done => done.map(|()| None)?,
@@ -86,6 +87,11 @@ impl KeyCommands {
             _ => Fate::None,
         };
         Ok(Made { commands: out.counts().1 - commands, ends: !open, fate })
+    }
+
+    /// Leaves the last key; no more of its events may come.
+    pub(crate) fn drop_key(&mut self) {
+        self.0.drop_key();
     }
 
     /// Whether something was lost that must not be: no commands are made any more.

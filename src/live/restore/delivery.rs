@@ -2,12 +2,12 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::live::clock::Clock;
-use crate::live::reply::{Refusal, settle};
+use crate::live::reply::{Refusal, settle, unexpected};
 use crate::live::restore::batch::{Batch, Sent, Shape, asking, exists};
 use crate::live::restore::nodes::{Nodes, run_id};
 use crate::live::restore::options::Conflict;
 use crate::live::restore::outcome::RestoreOutcome;
-use crate::live::restore::verdict::{Verdict, verdict};
+use crate::live::restore::verdict::{Verdict, place, verdict};
 use redis::{ConnectionLike, Value};
 use std::time::Duration;
 
@@ -50,6 +50,10 @@ impl<C: ConnectionLike> Delivery<'_, C> {
                     }
                     batch = self.again(&batch);
                     continue;
+                }
+                // Refused before any key was sent.
+                Err(error)
+                    if error.fault() == Some(Fault::ServerBusy) && self.clock.elapsed() < until => {
                 }
                 Err(error) => {
                     let unsure = error.is_io() || error.fault() == Some(Fault::ServerReply);
@@ -100,7 +104,9 @@ impl<C: ConnectionLike> Delivery<'_, C> {
         self.outcome.bytes += batch.bytes.len() as u64;
         let mut answers = answers.into_iter();
         for answer in answers.by_ref().take(batch.ahead()) {
-            settle(Ok(answer))?.map_err(|refusal| refusal.into_error("SELECT"))?;
+            if let Err(refusal) = settle(Ok(answer))? {
+                return Err(not_selected(refusal, answers));
+            }
         }
         let (mut later, mut elsewhere, mut stop) = (batch.like(), Vec::new(), None);
         for n in 0..batch.keys() {
@@ -247,15 +253,35 @@ impl<C: ConnectionLike> Delivery<'_, C> {
         batch: &Batch,
         names: impl Iterator<Item = &'n [u8]>,
     ) -> Result<Vec<bool>> {
-        let mut question = batch.like();
-        let count = question.ahead() + exists(names, &mut question.bytes);
+        let (mut question, names) = (batch.like(), names.collect::<Vec<_>>());
+        let count = question.ahead() + exists(names.iter().copied(), &mut question.bytes);
         let answers = self.nodes.get(node)?.exchange(&question.bytes, count)?;
         let mut there = Vec::with_capacity(count);
-        for answer in answers.into_iter().skip(question.ahead()) {
-            let answer = settle(Ok(answer))?.map_err(|refusal| refusal.into_error("EXISTS"))?;
-            there.push(answer != Value::Int(0));
+        for (n, answer) in answers.into_iter().enumerate() {
+            let Some(n) = n.checked_sub(question.ahead()) else { continue };
+            let found = match settle(Ok(answer))? {
+                Ok(answer) => answer != Value::Int(0),
+                Err(refusal) if matches!(refusal.code.as_str(), "ASK" | "MOVED") => {
+                    self.exists_elsewhere(names.get(n).copied().unwrap_or_default(), &refusal)?
+                }
+                Err(refusal) => return Err(refusal.into_error("EXISTS")),
+            };
+            there.push(found);
         }
         Ok(there)
+    }
+
+    /// Whether a key is there, asked of the node that another one named.
+    fn exists_elsewhere(&mut self, name: &[u8], refusal: &Refusal) -> Result<bool> {
+        let (_, address) = place(&refusal.text).ok_or_else(|| unexpected("EXISTS"))?;
+        let mut question = Vec::new();
+        exists([name].into_iter(), &mut question);
+        // Where a slot is not on its way, being asked so is no harm.
+        let (question, count) = asking(&question)?;
+        let node = self.nodes.at(&address)?;
+        let answer = self.nodes.get(node)?.exchange(&question, count)?.pop();
+        let answer = settle(Ok(answer.ok_or_else(|| unexpected("EXISTS"))?))?;
+        answer.map(|answer| answer != Value::Int(0)).map_err(|refusal| refusal.into_error("EXISTS"))
     }
 
     /// Waits until the server can be reached again, and makes sure that it is still the same run.
@@ -341,4 +367,16 @@ impl<C: ConnectionLike> Delivery<'_, C> {
         }
         Ok(())
     }
+}
+
+/// The error of a batch whose database was not selected. Where one of its commands was carried out all
+/// the same, that was in whatever database there was.
+fn not_selected(refusal: Refusal, answers: impl Iterator<Item = Value>) -> Error {
+    let error = refusal.into_error("SELECT");
+    let done = answers.into_iter().any(|answer| !matches!(answer, Value::ServerError(_)));
+    if !done {
+        return error;
+    }
+    let detail = format!("keys may be in a wrong database: {error}");
+    Error::from_fault(Fault::ServerReply).with_detail(detail)
 }

@@ -299,8 +299,12 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
     fn send_part(&mut self) -> Result<()> {
         let node = self.current.node;
         self.delivery.gave_up_part = false;
-        self.send(node)?;
-        self.current.open &= !self.delivery.gave_up_part;
+        let sent = self.send(node);
+        if self.delivery.gave_up_part {
+            self.current.open = false;
+            self.encoder.drop_key();
+        }
+        sent?;
         let selects = self.delivery.nodes.selects(self.current.db);
         let batch = &mut self.delivery.nodes.get(node)?.batch;
         batch.begin(self.current.db, selects);

@@ -64,7 +64,7 @@ fn of_refusal(refusal: Refusal) -> Verdict {
 }
 
 /// A slot and who has it, as `3300 127.0.0.1:6379`.
-fn place(text: &str) -> Option<(u16, String)> {
+pub(super) fn place(text: &str) -> Option<(u16, String)> {
     let (slot, address) = text.split_once(' ')?;
     Some((slot.parse().ok()?, address.trim().to_owned()))
 }
