@@ -204,7 +204,7 @@ impl ConnectOptions {
     }
 
     /// Host and port, or the path of the socket: all of a URL that may be shown.
-    fn address(&self) -> Option<String> {
+    pub(crate) fn address(&self) -> Option<String> {
         Some(self.info().ok()?.addr().to_string())
     }
 }

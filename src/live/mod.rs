@@ -17,7 +17,7 @@
 mod bgsave;
 mod clock;
 mod commands;
-mod conf;
+pub(crate) mod conf;
 mod connect;
 mod drivers;
 mod facts;
@@ -29,7 +29,7 @@ mod probe;
 pub mod replication;
 mod reply;
 mod scan;
-mod settings;
+pub(crate) mod settings;
 mod snapshot;
 
 pub use bgsave::{BgsaveFile, BgsaveOptions, bgsave};
