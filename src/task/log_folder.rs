@@ -44,6 +44,12 @@ impl<W: Write> SingleLog<W> {
         SingleLog { target, begun: false }
     }
 
+    /// What it is written to.
+    #[cfg(feature = "live")]
+    pub(crate) fn get_mut(&mut self) -> &mut W {
+        &mut self.target
+    }
+
     /// Gives back what it was written to.
     pub fn into_inner(self) -> W {
         self.target
@@ -64,12 +70,14 @@ impl<W: Write> LogTarget for SingleLog<W> {
 }
 
 /// A log that is not written, only counted by whoever writes it.
+#[cfg(any(feature = "live", feature = "cli"))]
 #[derive(Debug)]
 pub(crate) struct NoLog {
     /// Whether it would be one of several files.
     pub(crate) parts: bool,
 }
 
+#[cfg(any(feature = "live", feature = "cli"))]
 impl Write for NoLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
@@ -80,6 +88,7 @@ impl Write for NoLog {
     }
 }
 
+#[cfg(any(feature = "live", feature = "cli"))]
 impl LogTarget for NoLog {
     fn has_parts(&self) -> bool {
         self.parts
@@ -179,6 +188,7 @@ impl LogFolder {
 
     /// Begins one within a folder of logs that is there, whose files are to go beside those in it,
     /// with numbers from `first` on and these looks. It is sealed and then moved by the caller.
+    #[cfg(feature = "live")]
     pub(crate) fn within(
         folder: &Path,
         file_name: &str,
@@ -209,6 +219,7 @@ impl LogFolder {
     }
 
     /// Where its files are until they are in their place, and what they are called but the manifest.
+    #[cfg(feature = "live")]
     pub(crate) fn staged(&self) -> Result<(PathBuf, Vec<String>)> {
         let Some(temporary) = self.temporary.clone() else {
             return Err(Error::usage("the folder is in its place"));

@@ -196,6 +196,7 @@ impl Looks {
     }
 
     /// The same owner with the rights of something else, or with the usual ones.
+    #[cfg(feature = "live")]
     pub(crate) fn with_rights_of(&self, other: Option<&fs::Metadata>) -> Looks {
         Looks { rights: other.map(fs::Metadata::permissions), ..self.clone() }
     }
@@ -217,6 +218,7 @@ impl Looks {
     }
 
     /// Gives them to a folder.
+    #[cfg(feature = "live")]
     pub(crate) fn give_folder(&self, path: &Path) -> io::Result<()> {
         // Elsewhere a folder cannot be opened as a file, and has no owner of this kind.
         if cfg!(unix) { self.give(&File::open(path)?) } else { Ok(()) }

@@ -228,7 +228,7 @@ impl Work<'_> {
             return self.commit_file(dump, path);
         }
         match self.staged.log.take() {
-            Some(StagedLog::File(file)) => self.commit_file(file, path),
+            Some(StagedLog::File(file)) => self.commit_file(file.into_inner(), path),
             Some(StagedLog::Folder(folder)) => {
                 let (from, names) = folder.staged()?;
                 self.commit_folder(&from, &names, path)

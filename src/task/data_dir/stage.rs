@@ -58,51 +58,37 @@ pub(crate) struct Staged {
     pub(crate) content: DataDirContent,
 }
 
+/// The new log, as a target and then as it is before it takes effect.
 pub(crate) enum StagedLog {
-    Folder(LogFolder),
-    File(Place),
-}
-
-/// The log that is written, as a target.
-enum Target {
-    Folder(LogFolder),
+    Folder(Box<LogFolder>),
     File(SingleLog<Place>),
 }
 
-impl Target {
-    fn staged(self) -> StagedLog {
-        match self {
-            Target::Folder(folder) => StagedLog::Folder(folder),
-            Target::File(file) => StagedLog::File(file.into_inner()),
-        }
-    }
-}
-
-impl Write for Target {
+impl Write for StagedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Target::Folder(folder) => folder.write(bytes),
-            Target::File(file) => file.write(bytes),
+            StagedLog::Folder(folder) => folder.write(bytes),
+            StagedLog::File(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Target::Folder(folder) => folder.flush(),
-            Target::File(file) => file.flush(),
+            StagedLog::Folder(folder) => folder.flush(),
+            StagedLog::File(file) => file.flush(),
         }
     }
 }
 
-impl LogTarget for Target {
+impl LogTarget for StagedLog {
     fn has_parts(&self) -> bool {
-        matches!(self, Target::Folder(_))
+        matches!(self, StagedLog::Folder(_))
     }
 
     fn begin(&mut self, kind: FileKind, content: Content) -> Result<()> {
         match self {
-            Target::Folder(folder) => folder.begin(kind, content),
-            Target::File(file) => file.begin(kind, content),
+            StagedLog::Folder(folder) => folder.begin(kind, content),
+            StagedLog::File(file) => file.begin(kind, content),
         }
     }
 }
@@ -143,7 +129,7 @@ impl DataDirPlan {
                     let mut target = self.target(form)?;
                     let outcome = aof_from_aof(log, &mut target, &self.copying())?;
                     staged.content.copied(outcome);
-                    staged.log = Some(target.staged());
+                    staged.log = Some(target);
                 }
                 None => {
                     let mut whole = self.place(DataDirForm::Dump)?;
@@ -172,7 +158,7 @@ impl DataDirPlan {
             if target.has_parts() {
                 target.begin(FileKind::Increment, Content::Log)?;
             }
-            staged.log = Some(target.staged());
+            staged.log = Some(target);
             return Ok(());
         }
         let mut dump = self.place(DataDirForm::Dump)?;
@@ -188,7 +174,7 @@ impl DataDirPlan {
             }
             let outcome = aof_from_dump(reopen(&mut dump)?, &mut target, &making)?;
             staged.content.log = Some(outcome);
-            staged.log = Some(target.staged());
+            staged.log = Some(target);
         }
         staged.dump = Some(dump).filter(|_| self.forms.contains(&DataDirForm::Dump));
         Ok(())
@@ -198,9 +184,10 @@ impl DataDirPlan {
     fn copies(&self, log: &Fileset) -> Option<DataDirForm> {
         let extract = &self.options.extract;
         let filter = &extract.filter;
-        let changes = !(filter.include.is_empty() && filter.exclude.is_empty())
-            || !extract.members.is_empty()
-            || !extract.transform.is_empty();
+        let whole = filter.include.is_empty()
+            && filter.exclude.is_empty()
+            && extract.members.is_empty()
+            && extract.transform.is_empty();
         let [form] = *self.forms.as_slice() else { return None };
         let rdb = log.files.iter().any(|file| file.content == Content::Rdb);
         let fits = match form {
@@ -208,7 +195,7 @@ impl DataDirPlan {
             DataDirForm::LogCommands => !rdb,
             _ => true,
         };
-        (fits && !changes).then_some(form)
+        (fits && whole).then_some(form)
     }
 
     fn copying(&self) -> AofOptions {
@@ -249,14 +236,15 @@ impl DataDirPlan {
         Ok(place)
     }
 
-    fn target(&self, form: DataDirForm) -> Result<Target> {
+    fn target(&self, form: DataDirForm) -> Result<StagedLog> {
         if form != DataDirForm::LogFolder {
-            return Ok(Target::File(SingleLog::new(self.place(form)?)));
+            return Ok(StagedLog::File(SingleLog::new(self.place(form)?)));
         }
         let folder = self.path_of(form);
         let manifest = folder.join(format!("{}.manifest", self.names.log));
         let looks = self.looks_beside(&manifest)?;
-        Ok(Target::Folder(LogFolder::within(&folder, &self.names.log, self.number, looks)?))
+        let folder = LogFolder::within(&folder, &self.names.log, self.number, looks)?;
+        Ok(StagedLog::Folder(Box::new(folder)))
     }
 
     /// The owner of the directory, with the rights that a file of this name has.
@@ -296,7 +284,7 @@ impl DataDirPlan {
             None => return Ok(()),
             Some(StagedLog::File(file)) => (
                 self.path_of(DataDirForm::LogPreamble),
-                check_log(reopen(file)?, &self.names.log, &rules)?,
+                check_log(reopen(file.get_mut())?, &self.names.log, &rules)?,
             ),
             Some(StagedLog::Folder(folder)) => {
                 let place = folder.seal()?;
