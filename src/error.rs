@@ -150,6 +150,7 @@ faults! {
     SaveUnproven Server "save_unproven" "nothing proves that the save that was asked for wrote the file",
     KeyExists Server "key_exists" "the target has a key of that name already",
     Cancelled Usage "cancelled" "it was cancelled",
+    WouldRefuse Unsupported "would_refuse" "the server would refuse it, or leave out some of it",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }

@@ -1,6 +1,6 @@
 //! `redkeep convert`: a dump or a log for another server, or in another form.
 
-use crate::aof::{Content, FileKind, Fileset};
+use crate::aof::{Content, Fileset};
 use crate::cli::extract::Files;
 use crate::cli::human::several;
 use crate::cli::output::Output;
@@ -8,6 +8,7 @@ use crate::cli::target::LossArguments;
 use crate::cli::{Exit, Opened, Source, aof, as_json, complain, print};
 use crate::error::{Error, Fault, Result};
 use crate::rdb::{EventKind, Role, ServerVersion, StreamReader};
+use crate::task::log_folder::NoLog;
 use crate::task::{
     AofOptions, AofOutcome, ExtractOptions, LogFolder, LogTarget, Place, SingleLog, aof_from_aof,
     aof_from_dump, dump_from_aof,
@@ -41,7 +42,7 @@ pub(crate) struct ConvertArguments {
 
 /// How keys are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+pub(crate) enum Form {
     /// An RDB file
     Dump,
     /// A folder of logs, as servers from 7.0 on have it (`appendonlydir`)
@@ -144,7 +145,7 @@ impl ConvertArguments {
                 Ok(Done { outcome, moved_to })
             }
             (_, None) => {
-                let mut nowhere = Nowhere { parts: to == Form::AofDir };
+                let mut nowhere = NoLog { parts: to == Form::AofDir };
                 Ok(Done { outcome: make(from, &mut nowhere, options)?, moved_to: None })
             }
         }
@@ -199,31 +200,6 @@ fn dump(from: From<'_, impl Read>, target: impl Write, options: &AofOptions) -> 
     }
 }
 
-/// A log that is not written.
-struct Nowhere {
-    parts: bool,
-}
-
-impl Write for Nowhere {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl LogTarget for Nowhere {
-    fn has_parts(&self) -> bool {
-        self.parts
-    }
-
-    fn begin(&mut self, _: FileKind, _: Content) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// Says why nothing was written.
 fn refused(source: &Source, error: Error) -> Exit {
     let (fault, io) = (error.fault(), error.is_io());
@@ -247,7 +223,7 @@ fn refused(source: &Source, error: Error) -> Exit {
 }
 
 /// What a source is. An RDB is a dump unless it says itself that a log follows.
-fn form_of(source: &Source) -> io::Result<Form> {
+pub(crate) fn form_of(source: &Source) -> io::Result<Form> {
     if source.is_stdin() {
         return Ok(Form::Dump);
     }

@@ -117,52 +117,52 @@ impl Files {
     }
 
     fn report(&self, outcome: &ExtractOutcome, loss: Option<&LossArguments>) -> Result<Exit, Exit> {
-        let text = if self.json { as_json(outcome)? } else { self.in_words(outcome) };
+        let text = if self.json { as_json(outcome)? } else { in_words(outcome, self.dry_run) };
         print(text.as_bytes())?;
         let lost = outcome.converted.as_ref().is_some_and(|counts| !counts.losses.is_empty());
         let fails = lost && self.dry_run && loss.is_some_and(LossArguments::fails);
         Ok(if fails { Exit::Findings } else { Exit::Done })
     }
+}
 
-    /// The outcome for people, what did not happen left out.
-    fn in_words(&self, outcome: &ExtractOutcome) -> String {
-        let ExtractOutcome { read, written, members, transform, converted, bytes, .. } = outcome;
-        let keys = |n: u64| several(n, "key", "keys");
-        let would = if self.dry_run { "would be " } else { "" };
-        let mut text = format!("{} of {read} {would}written, {bytes} bytes\n", keys(*written));
-        let mut say = |happened: u64, what: String| {
-            if happened > 0 {
-                text += &what;
-                text.push('\n');
-            }
-        };
-        let parts = several(members.elements_removed, "element", "elements");
-        say(
-            members.elements_removed,
-            format!(
-                "{parts} left out of {}; {} emptied",
-                several(members.values_changed, "value", "values"),
-                keys(members.keys_emptied)
-            ),
-        );
-        say(transform.expired, format!("{} had expired: left out", keys(transform.expired)));
-        say(transform.renamed, format!("{} renamed", keys(transform.renamed)));
-        say(transform.moved, format!("{} moved to another database", keys(transform.moved)));
-        say(
-            transform.expiries_changed,
-            format!("{} with another expiry", keys(transform.expiries_changed)),
-        );
-        let dropped = outcome.functions_dropped;
-        let libraries = several(dropped, "function library", "function libraries");
-        say(dropped, format!("{libraries} left out; --functions brings them along"));
-        if let Some(counts) = converted {
-            let form = keys(counts.converted);
-            say(counts.converted, format!("{form} {would}written in another form"));
-            let lost = u64::from(!counts.losses.is_empty());
-            say(lost, format!("{would}lost: {}", counts.losses));
+/// The outcome for people, what did not happen left out.
+pub(crate) fn in_words(outcome: &ExtractOutcome, only_told: bool) -> String {
+    let ExtractOutcome { read, written, members, transform, converted, bytes, .. } = outcome;
+    let keys = |n: u64| several(n, "key", "keys");
+    let would = if only_told { "would be " } else { "" };
+    let mut text = format!("{} of {read} {would}written, {bytes} bytes\n", keys(*written));
+    let mut say = |happened: u64, what: String| {
+        if happened > 0 {
+            text += &what;
+            text.push('\n');
         }
-        text
+    };
+    let parts = several(members.elements_removed, "element", "elements");
+    say(
+        members.elements_removed,
+        format!(
+            "{parts} left out of {}; {} emptied",
+            several(members.values_changed, "value", "values"),
+            keys(members.keys_emptied)
+        ),
+    );
+    say(transform.expired, format!("{} had expired: left out", keys(transform.expired)));
+    say(transform.renamed, format!("{} renamed", keys(transform.renamed)));
+    say(transform.moved, format!("{} moved to another database", keys(transform.moved)));
+    say(
+        transform.expiries_changed,
+        format!("{} with another expiry", keys(transform.expiries_changed)),
+    );
+    let dropped = outcome.functions_dropped;
+    let libraries = several(dropped, "function library", "function libraries");
+    say(dropped, format!("{libraries} left out; --functions brings them along"));
+    if let Some(counts) = converted {
+        let form = keys(counts.converted);
+        say(counts.converted, format!("{form} {would}written in another form"));
+        let lost = u64::from(!counts.losses.is_empty());
+        say(lost, format!("{would}lost: {}", counts.losses));
     }
+    text
 }
 
 fn write(

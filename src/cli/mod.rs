@@ -23,6 +23,8 @@ mod progress;
 mod repair;
 mod report;
 #[cfg(feature = "live")]
+mod restore;
+#[cfg(feature = "live")]
 mod server;
 #[cfg(feature = "live")]
 mod snapshot;
@@ -69,6 +71,8 @@ enum Command {
     Probe(probe::ProbeArguments),
     #[cfg(feature = "live")]
     Snapshot(snapshot::SnapshotArguments),
+    #[cfg(feature = "live")]
+    Restore(Box<restore::RestoreArguments>),
 }
 
 const EXIT_CODES: &str = "\
@@ -104,6 +108,8 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Probe(arguments) }) => probe::run(&arguments),
         #[cfg(feature = "live")]
         Ok(Arguments { command: Command::Snapshot(arguments) }) => snapshot::run(&arguments),
+        #[cfg(feature = "live")]
+        Ok(Arguments { command: Command::Restore(arguments) }) => restore::run(&arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

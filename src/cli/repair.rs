@@ -110,7 +110,7 @@ fn failed(error: Error) -> Exit {
 }
 
 /// The time by this machine's clock, as a part of names.
-fn stamp() -> String {
+pub(crate) fn stamp() -> String {
     let date = crate::cli::human::date(now().get() / 1000);
     let digits: String = date.chars().filter(char::is_ascii_digit).collect();
     match digits.split_at_checked(8) {

@@ -32,7 +32,18 @@ pub(crate) struct ServerArguments {
 
 /// May hold a password, and is never printed.
 #[derive(Clone)]
-struct Url(String);
+pub(crate) struct Url(String);
+
+impl Url {
+    /// The way there, with the password of the environment if there is one.
+    pub(crate) fn options(&self) -> ConnectOptions {
+        let options = ConnectOptions::new(self.0.as_str());
+        match std::env::var(PASSWORD) {
+            Ok(password) => options.password(password),
+            Err(_) => options,
+        }
+    }
+}
 
 impl std::fmt::Debug for Url {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

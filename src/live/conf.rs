@@ -15,8 +15,15 @@ pub(crate) struct Directive {
 }
 
 /// All lines of a configuration, in the order in which they count; of most names the last one wins.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct Conf(Vec<Directive>);
+
+impl std::fmt::Debug for Conf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Any line may hold a password.
+        write!(f, "Conf({} lines)", self.0.len())
+    }
+}
 
 impl Conf {
     /// Reads a file and, in their places, those that it includes.

@@ -18,7 +18,7 @@ mod bgsave;
 mod clock;
 pub mod cluster;
 mod commands;
-mod conf;
+pub(crate) mod conf;
 mod connect;
 mod drivers;
 mod facts;
@@ -32,7 +32,7 @@ mod reply;
 pub mod restore;
 mod role;
 mod scan;
-mod settings;
+pub(crate) mod settings;
 mod snapshot;
 
 pub use bgsave::{BgsaveFile, BgsaveOptions, bgsave};

@@ -78,10 +78,18 @@ impl Settings {
         if settings.source == SettingsSource::Unknown
             && let Some(file) = file
         {
-            settings.values = from_file(&Conf::open(file)?, version);
-            settings.source = SettingsSource::File;
+            settings = Settings {
+                refusal: settings.refusal,
+                ..Settings::of_file(&Conf::open(file)?, version)
+            };
         }
         Ok(settings)
+    }
+
+    /// What a file says, and the defaults of a server of this version.
+    pub(crate) fn of_file(conf: &Conf, version: (u16, u16)) -> Settings {
+        let values = from_file(conf, version);
+        Settings { source: SettingsSource::File, values, refusal: None }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
@@ -101,6 +109,13 @@ impl Settings {
     pub(crate) fn dump(&self) -> Option<PathBuf> {
         Some(self.dir()?.join(self.get("dbfilename")?))
     }
+}
+
+/// The data directory of a running server; `None` where it does not say.
+pub(crate) fn data_dir(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<Option<PathBuf>> {
+    let Ok(answer) = ask(connection, &["CONFIG", "GET", "dir"])? else { return Ok(None) };
+    let dir = list(answer).unwrap_or_default().get(1).and_then(text);
+    Ok(dir.filter(|dir| !dir.is_empty()).map(PathBuf::from))
 }
 
 fn from_file(conf: &Conf, version: (u16, u16)) -> BTreeMap<&'static str, String> {

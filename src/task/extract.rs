@@ -4,7 +4,7 @@ use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
 use crate::pipe::{EntrySink, Stage, Staged};
 use crate::rdb::convert::{ConvertCounts, ConvertOptions, Converter};
-use crate::rdb::{Event, EventKind, SALVAGED, Str, StreamReader, Writer};
+use crate::rdb::{Event, EventKind, Role, RoleMarker, SALVAGED, Str, StreamReader, Writer};
 use crate::select::{
     Filter, FilterOptions, MemberCounts, MemberFilter, MemberOptions, Rejections, Sieve, Transform,
     TransformCounts, TransformOptions,
@@ -35,6 +35,8 @@ pub struct ExtractOptions {
     pub functions: bool,
     /// Another server that has to load the new dump. Default: none, and values stay as they are.
     pub convert: Option<ConvertOptions>,
+    /// What the new dump says that it is for, as the base of a log does. Default: what the source says.
+    pub role: Option<Role>,
     /// Ceilings on memory; those of [`members`](Self::members) and [`transform`](Self::transform) are
     /// not looked at.
     pub limits: Limits,
@@ -73,6 +75,13 @@ impl ExtractOptions {
     #[must_use]
     pub fn convert(mut self, options: ConvertOptions) -> Self {
         self.convert = Some(options);
+        self
+    }
+
+    /// Sets [`role`](Self::role).
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = Some(role);
         self
     }
 
@@ -154,7 +163,9 @@ pub fn extract(
     let mut carry = Carry { whole, functions, functions_dropped: 0, records_dropped: 0 };
     let mut target = Target { writer: Writer::new(target), whole, keys: 0 };
     let mut converter = options.convert.clone().map(Converter::new);
-    let converted = Staged { stage: &mut converter, to: &mut target };
+    let mut marker = options.role.map(RoleMarker::new);
+    let marked = Staged { stage: &mut marker, to: &mut target };
+    let converted = Staged { stage: &mut converter, to: marked };
     let read = match changes {
         false => {
             let to = Staged { stage: &mut carry, to: converted };

@@ -2,7 +2,7 @@
 
 use crate::aof::{Content, FileKind, Manifest, ManifestEntry};
 use crate::error::{Error, Result};
-use crate::task::place::{beside, folder_of, named, sync_folder};
+use crate::task::place::{Looks, beside, folder_of, named, sync_folder};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,12 @@ impl<W: Write> SingleLog<W> {
         SingleLog { target, begun: false }
     }
 
+    /// What it is written to.
+    #[cfg(feature = "live")]
+    pub(crate) fn get_mut(&mut self) -> &mut W {
+        &mut self.target
+    }
+
     /// Gives back what it was written to.
     pub fn into_inner(self) -> W {
         self.target
@@ -59,6 +65,36 @@ impl<W: Write> LogTarget for SingleLog<W> {
         if std::mem::replace(&mut self.begun, true) && content == Content::Rdb {
             return Err(Error::usage("a log of one file has an RDB only at its beginning"));
         }
+        Ok(())
+    }
+}
+
+/// A log that is not written, only counted by whoever writes it.
+#[cfg(any(feature = "live", feature = "cli"))]
+#[derive(Debug)]
+pub(crate) struct NoLog {
+    /// Whether it would be one of several files.
+    pub(crate) parts: bool,
+}
+
+#[cfg(any(feature = "live", feature = "cli"))]
+impl Write for NoLog {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(any(feature = "live", feature = "cli"))]
+impl LogTarget for NoLog {
+    fn has_parts(&self) -> bool {
+        self.parts
+    }
+
+    fn begin(&mut self, _: FileKind, _: Content) -> Result<()> {
         Ok(())
     }
 }
@@ -106,6 +142,10 @@ pub struct LogFolder {
     replace: bool,
     current: Option<File>,
     manifest: Manifest,
+    /// The number that the first base and the first increment get.
+    first: i64,
+    /// What its files are given; as the process makes them where there is none.
+    looks: Option<Looks>,
 }
 
 /// A folder that is in its place.
@@ -141,7 +181,63 @@ impl LogFolder {
             replace,
             current: None,
             manifest: Manifest::default(),
+            first: 1,
+            looks: None,
         })
+    }
+
+    /// Begins one within a folder of logs that is there, whose files are to go beside those in it,
+    /// with numbers from `first` on and these looks. It is sealed and then moved by the caller.
+    #[cfg(feature = "live")]
+    pub(crate) fn within(
+        folder: &Path,
+        file_name: &str,
+        first: i64,
+        looks: Looks,
+    ) -> Result<LogFolder> {
+        let path = folder.join(format!("{file_name}.manifest"));
+        let mut staged = LogFolder::create(&path, file_name, true)?;
+        (staged.first, staged.looks) = (first, Some(looks));
+        Ok(staged)
+    }
+
+    /// Completes all files, the manifest last, where they are now; the folder that they are in.
+    pub(crate) fn seal(&mut self) -> Result<PathBuf> {
+        self.close()?;
+        let Some(temporary) = self.temporary.clone() else {
+            return Err(Error::usage("the folder is in its place"));
+        };
+        let manifest = self.manifest.to_bytes()?;
+        let write = || {
+            let mut file = self.make(&temporary.join(format!("{}.manifest", self.name)))?;
+            file.write_all(&manifest)?;
+            file.sync_all()?;
+            sync_folder(&temporary)
+        };
+        write().map_err(|error| named(error, &self.path))?;
+        Ok(temporary)
+    }
+
+    /// Where its files are until they are in their place, and what they are called but the manifest.
+    #[cfg(feature = "live")]
+    pub(crate) fn staged(&self) -> Result<(PathBuf, Vec<String>)> {
+        let Some(temporary) = self.temporary.clone() else {
+            return Err(Error::usage("the folder is in its place"));
+        };
+        let files = self.manifest.loaded();
+        Ok((
+            temporary,
+            files.map(|entry| String::from_utf8_lossy(&entry.file).into_owned()).collect(),
+        ))
+    }
+
+    /// Makes a file in it.
+    fn make(&self, path: &Path) -> io::Result<File> {
+        let file = File::create_new(path)?;
+        if let Some(looks) = &self.looks {
+            looks.give(&file)?;
+        }
+        Ok(file)
     }
 
     /// Puts the folder in its place: its files first, its manifest last, then its name. What was
@@ -151,18 +247,7 @@ impl LogFolder {
     /// `Usage` where no part was begun; `Io` where something fails: what was there before is there
     /// again then, or under the name that the error gives.
     pub fn commit(mut self) -> Result<PlacedFolder> {
-        self.close()?;
-        let Some(temporary) = self.temporary.clone() else {
-            return Err(Error::usage("the folder is in its place"));
-        };
-        let manifest = self.manifest.to_bytes()?;
-        let write = || {
-            let mut file = File::create_new(temporary.join(format!("{}.manifest", self.name)))?;
-            file.write_all(&manifest)?;
-            file.sync_all()?;
-            sync_folder(&temporary)
-        };
-        write().map_err(|error| named(error, &self.path))?;
+        let temporary = self.seal()?;
         let moved_to = self.make_room()?;
         if let Err(error) = fs::rename(&temporary, &self.path) {
             let back = moved_to.as_ref().map(|old| fs::rename(old, &self.path));
@@ -225,8 +310,8 @@ impl LogTarget for LogFolder {
     }
 
     fn begin(&mut self, kind: FileKind, content: Content) -> Result<()> {
-        let seq = self.manifest.increments.last().map_or(1, |last| last.seq + 1);
-        let seq = if kind == FileKind::Base { 1 } else { seq };
+        let seq = self.manifest.increments.last().map_or(self.first, |last| last.seq + 1);
+        let seq = if kind == FileKind::Base { self.first } else { seq };
         let end = match (kind, content) {
             (FileKind::Base, Content::Rdb) => "base.rdb",
             (FileKind::Base, _) => "base.aof",
@@ -243,7 +328,7 @@ impl LogTarget for LogFolder {
         let Some(temporary) = &self.temporary else {
             return Err(Error::usage("the folder is in its place"));
         };
-        let file = File::create_new(temporary.join(&name));
+        let file = self.make(&temporary.join(&name));
         self.current = Some(file.map_err(|error| named(error, &self.path))?);
         match kind {
             FileKind::Base => self.manifest.base = Some(entry),

@@ -8,8 +8,10 @@ mod aof;
 #[cfg(feature = "json")]
 mod cat;
 mod copy;
+#[cfg(feature = "live")]
+pub mod data_dir;
 mod extract;
-mod log_folder;
+pub(crate) mod log_folder;
 pub(crate) mod place;
 mod repair;
 #[cfg(feature = "live")]

@@ -52,13 +52,17 @@ impl Place {
     /// # Errors
     /// `Io` where it may not have them: a server could then not write to it.
     pub(crate) fn resemble(&self, other: &Path) -> Result<()> {
+        let looks = fs::metadata(other).map(|facts| Looks::of(&facts));
+        self.look(&looks.map_err(|error| named(error, &self.path))?)
+    }
+
+    /// Gives it an owner and rights.
+    ///
+    /// # Errors
+    /// As [`resemble`](Self::resemble).
+    pub(crate) fn look(&self, looks: &Looks) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        let resemble = || {
-            let facts = fs::metadata(other)?;
-            file.set_permissions(facts.permissions())?;
-            same_owner(file, &facts)
-        };
-        resemble().map_err(|error| named(error, &self.path))
+        looks.give(file).map_err(|error| named(error, &self.path))
     }
 
     /// Where the bytes are until they are in their place.
@@ -119,6 +123,22 @@ pub(crate) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// A second name for a file, or a copy of it where there are no links.
+pub(crate) fn keep_as(path: &Path, to: &Path) -> Result<()> {
+    match fs::hard_link(path, to) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(named(error, to)),
+        Err(_) => {
+            let mut copy = Place::create(to, false)?;
+            copy.resemble(path)?;
+            let mut source = File::open(path).map_err(|error| named(error, path))?;
+            io::copy(&mut source, &mut copy).map_err(|error| named(error, to))?;
+            copy.commit()?;
+        }
+    }
+    sync_folder(folder_of(to)).map_err(|error| named(error, to))
+}
+
 /// Makes something under a name beside `path` that nothing has.
 pub(crate) fn beside<T>(
     path: &Path,
@@ -153,19 +173,56 @@ pub(crate) fn named(error: io::Error, path: &Path) -> Error {
     Error::from(error).in_file(path.display().to_string())
 }
 
-#[cfg(unix)]
-fn same_owner(file: &File, like: &fs::Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let own = file.metadata()?;
-    if (own.uid(), own.gid()) == (like.uid(), like.gid()) {
-        return Ok(());
-    }
-    fchown(file, Some(like.uid()), Some(like.gid()))
+/// The owner and the rights of a file or folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Looks {
+    /// User and group.
+    #[cfg(unix)]
+    owner: (u32, u32),
+    /// None: as the process makes them.
+    rights: Option<fs::Permissions>,
 }
 
-#[cfg(not(unix))]
-fn same_owner(_: &File, _: &fs::Metadata) -> io::Result<()> {
-    Ok(())
+impl Looks {
+    /// Those of something that is there.
+    pub(crate) fn of(facts: &fs::Metadata) -> Looks {
+        #[cfg(unix)]
+        use std::os::unix::fs::MetadataExt;
+        Looks {
+            #[cfg(unix)]
+            owner: (facts.uid(), facts.gid()),
+            rights: Some(facts.permissions()),
+        }
+    }
+
+    /// The same owner with the rights of something else, or with the usual ones.
+    #[cfg(feature = "live")]
+    pub(crate) fn with_rights_of(&self, other: Option<&fs::Metadata>) -> Looks {
+        Looks { rights: other.map(fs::Metadata::permissions), ..self.clone() }
+    }
+
+    /// Gives them to an open file or folder.
+    pub(crate) fn give(&self, to: &File) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt, fchown};
+            let own = to.metadata()?;
+            if (own.uid(), own.gid()) != self.owner {
+                fchown(to, Some(self.owner.0), Some(self.owner.1))?;
+            }
+        }
+        match &self.rights {
+            Some(rights) => to.set_permissions(rights.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives them to a folder.
+    #[cfg(feature = "live")]
+    pub(crate) fn give_folder(&self, path: &Path) -> io::Result<()> {
+        // Elsewhere a folder cannot be opened as a file, and has no owner of this kind.
+        if cfg!(unix) { self.give(&File::open(path)?) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::aof::StreamReader;
 use crate::aof::repair::{Fate, FilePlan, Plan, Stamp, Tally};
 use crate::error::{Error, Result};
-use crate::task::place::{Place, folder_of, named, rename_to_new, sync_folder};
+use crate::task::place::{Place, folder_of, keep_as, named, rename_to_new, sync_folder};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -281,20 +281,7 @@ impl Work<'_> {
     fn keep(&mut self, path: &Path, stamp: &str) -> Result<()> {
         let aside = aside(path, stamp);
         self.step(RepairStep::Keep(path.to_owned()))?;
-        match fs::hard_link(path, &aside) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(named(error, &aside));
-            }
-            Err(_) => {
-                let mut copy = Place::create(&aside, false)?;
-                let mut source = File::open(path).map_err(|error| named(error, path))?;
-                io::copy(&mut source, &mut copy).map_err(|error| named(error, &aside))?;
-                copy.resemble(path)?;
-                copy.commit()?;
-            }
-        }
-        sync_folder(folder_of(&aside)).map_err(|error| named(error, &aside))?;
+        keep_as(path, &aside)?;
         self.outcome.aside.push(aside);
         Ok(())
     }

@@ -1,0 +1,109 @@
+//! `redkeep restore`: a dump or a log, or a part of it, put where a server has its data.
+
+mod directory;
+
+use crate::cli::change::ChangeArguments;
+use crate::cli::convert::{Form, form_of};
+use crate::cli::filter::FilterArguments;
+use crate::cli::members::MemberArguments;
+use crate::cli::target::LossArguments;
+use crate::cli::{Exit, Source, complain};
+use crate::task::ExtractOptions;
+use clap::Args;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+
+/// Put a dump or a log, or a part of it, into the data directory of a server
+///
+/// The server must not run there. What it would load is written in the form that it looks for, read
+/// back, and put into effect by one rename; what was there is moved aside and never deleted.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The dump, `-` for standard input, or a log: a file, its folder, a manifest or the `dir` of a
+    /// server
+    file: OsString,
+    /// The `dir` of a server
+    target: Target,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Print plan and outcome as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Bring function libraries along with a part of the keys
+    #[arg(long)]
+    functions: bool,
+    #[command(flatten)]
+    directory: directory::DirectoryArguments,
+    #[command(flatten)]
+    loss: LossArguments,
+    #[command(flatten)]
+    filter: FilterArguments,
+    #[command(flatten)]
+    members: MemberArguments,
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+/// Where to: with `://` in it a server's URL, else a directory. A URL may hold a password, and is
+/// never printed.
+#[derive(Clone)]
+pub(crate) struct Target(OsString);
+
+impl Target {
+    fn is_url(&self) -> bool {
+        self.0.to_string_lossy().contains("://")
+    }
+
+    fn path(&self) -> &Path {
+        Path::new(&self.0)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_url() { "Url" } else { "Directory" })
+    }
+}
+
+impl From<OsString> for Target {
+    fn from(target: OsString) -> Self {
+        Target(target)
+    }
+}
+
+pub(crate) fn run(arguments: &RestoreArguments) -> Exit {
+    arguments.run().unwrap_or_else(|exit| exit)
+}
+
+impl RestoreArguments {
+    fn run(&self) -> Result<Exit, Exit> {
+        if self.target.is_url() {
+            complain("restore into a running server is not there yet: give the directory of one");
+            return Err(Exit::Usage);
+        }
+        directory::run(self)
+    }
+
+    /// Which keys and what is changed about them, for whatever target.
+    fn options(&self) -> Result<ExtractOptions, Exit> {
+        Ok(ExtractOptions::default()
+            .filter(self.filter.options()?)
+            .members(self.members.options())
+            .transform(self.change.options()?)
+            .functions(self.functions))
+    }
+
+    /// The source and what it is.
+    fn source(&self) -> Result<(Source, Form), Exit> {
+        let source = Source::from(self.file.clone());
+        match form_of(&source) {
+            Ok(form) => Ok((source, form)),
+            Err(error) => {
+                complain(format_args!("{source}: {error}"));
+                Err(Exit::Failed)
+            }
+        }
+    }
+}
