@@ -146,6 +146,14 @@ pub(crate) fn list(value: Value) -> Option<Vec<Value>> {
     }
 }
 
+/// An answer to TIME, in milliseconds.
+pub(crate) fn millis(answer: &Value) -> Option<i64> {
+    let Value::Array(parts) = answer else { return None };
+    let mut parts = parts.iter().map(number);
+    let (seconds, micros) = (parts.next()??, parts.next()??);
+    Some(seconds.saturating_mul(1000).saturating_add(micros / 1000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

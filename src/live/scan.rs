@@ -10,7 +10,7 @@ use crate::live::drivers::Driver;
 use crate::live::facts::{Database, Replication, ServerFacts};
 use crate::live::info::{Info, part};
 use crate::live::probe::server_seconds;
-use crate::live::reply::{Refusal, ask, broken, bytes, list, number, settle, unexpected};
+use crate::live::reply::{Refusal, ask, broken, bytes, list, millis, number, settle, unexpected};
 use crate::live::snapshot::Snapshot;
 use crate::rdb::{Attributes, Header, Payload, StrBuf, Writer, parse_functions};
 use crate::time::UnixMillis;
@@ -391,12 +391,4 @@ fn no_touch() -> Cmd {
     let mut command = redis::cmd("CLIENT");
     command.arg("NO-TOUCH").arg("ON");
     command
-}
-
-/// An answer to TIME, in milliseconds.
-fn millis(answer: &Value) -> Option<i64> {
-    let Value::Array(parts) = answer else { return None };
-    let mut parts = parts.iter().map(number);
-    let (seconds, micros) = (parts.next()??, parts.next()??);
-    Some(seconds.saturating_mul(1000).saturating_add(micros / 1000))
 }

@@ -25,5 +25,7 @@ pub use extract::{ExtractOptions, ExtractOutcome, extract};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
 pub use place::Place;
 pub use repair::{RepairOutcome, RepairPlace, RepairStep, repair, repair_watched};
+#[cfg(all(feature = "live", feature = "digest"))]
+pub use restore::compare;
 #[cfg(feature = "live")]
 pub use restore::{RestoreChoice, Restored, restore};

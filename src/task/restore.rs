@@ -3,10 +3,12 @@
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
 use crate::live::ConnectionLike;
-use crate::live::restore::{RestoreOutcome, RestoreSink};
+#[cfg(feature = "digest")]
+use crate::live::restore::{CompareOutcome, CompareSink};
+use crate::live::restore::{RestoreOutcome, RestoreSink, Target};
 use crate::pipe::{EntrySink, Staged};
 use crate::rdb::convert::{ConvertOptions, Converter};
-use crate::rdb::{Loss, OnLoss, StreamReader};
+use crate::rdb::{Loss, OnLoss, ServerVersion, StreamReader};
 use crate::select::{
     Filter, FilterOptions, MemberCounts, MemberFilter, MemberOptions, Rejections, Sieve, Transform,
     TransformCounts, TransformOptions,
@@ -117,46 +119,12 @@ pub fn restore<C: ConnectionLike>(
     choice: &RestoreChoice,
     mut sink: RestoreSink<'_, C>,
 ) -> Result<Restored> {
-    let limits = choice.limits;
-    let mut reader = StreamReader::with_limits(source, &limits);
-    let mut sieve = Sieve::new(Filter::new(choice.filter.clone())).limits(limits);
-    let mut members = MemberFilter::new(choice.members.clone().limits(limits));
-    let mut transform = Transform::new(choice.transform.clone().inflated(limits.inflated));
-    let target = sink.target();
-    let convert = ConvertOptions::new(target.version)
-        .on_loss(OnLoss::Drop)
-        .any_module(true)
-        .compress(false)
-        .expired_at(target.now)
-        .limits(limits);
+    let target = sink.target().clone();
     let fails = sink.on_loss() == OnLoss::Fail;
-    let mut converter = Converter::new(convert);
-    let changes = !choice.members.is_empty() || !choice.transform.is_empty();
-    let done = loop {
-        let event = match reader.next() {
-            Ok(Some(event)) => event,
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        };
-        let to = Staged { stage: &mut converter, to: &mut sink };
-        let passed = if changes {
-            let to = Staged { stage: &mut transform, to };
-            let to = Staged { stage: &mut members, to };
-            Staged { stage: &mut sieve, to }.event(&event)
-        } else {
-            Staged { stage: &mut sieve, to }.event(&event)
-        };
-        let losses = &converter.counts().losses;
-        if passed.is_ok() && fails && !losses.is_empty() {
-            let detail = format!("{} would lose {losses}", sink.target().version);
-            break Err(Error::from_fault(Fault::Loss).with_detail(detail));
-        }
-        if let Err(error) = passed {
-            break Err(error);
-        }
-    };
+    let mut way = Way::new(choice, &target, fails);
+    let done = way.bring(source, &mut sink);
     let mut keys = sink.finish(done)?;
-    let counts = converter.counts();
+    let counts = way.converter.counts();
     keys.read += counts.dropped();
     keys.skipped.lost += counts.losses.dropped_keys();
     keys.skipped.empty += counts.emptied;
@@ -165,10 +133,91 @@ pub fn restore<C: ConnectionLike>(
     keys.functions.lost += functions;
     keys.losses.merge(&counts.losses);
     Ok(Restored {
-        rejected: sieve.counts().clone(),
-        members: members.counts().clone(),
-        transform: transform.counts().clone(),
+        rejected: way.sieve.counts().clone(),
+        members: way.members.counts().clone(),
+        transform: way.transform.counts().clone(),
         converted: counts.converted,
         keys,
     })
+}
+
+/// All that stands between a dump and a running server.
+struct Way {
+    limits: Limits,
+    sieve: Sieve,
+    members: MemberFilter,
+    transform: Transform,
+    /// Whether values or keys are changed at all.
+    changes: bool,
+    converter: Converter,
+    target: ServerVersion,
+    /// Whether the first loss is the end.
+    fails: bool,
+}
+
+impl Way {
+    fn new(choice: &RestoreChoice, target: &Target, fails: bool) -> Way {
+        let limits = choice.limits;
+        let convert = ConvertOptions::new(target.version)
+            .on_loss(OnLoss::Drop)
+            .any_module(true)
+            .compress(false)
+            .expired_at(target.now)
+            .limits(limits);
+        Way {
+            limits,
+            sieve: Sieve::new(Filter::new(choice.filter.clone())).limits(limits),
+            members: MemberFilter::new(choice.members.clone().limits(limits)),
+            transform: Transform::new(choice.transform.clone().inflated(limits.inflated)),
+            changes: !choice.members.is_empty() || !choice.transform.is_empty(),
+            converter: Converter::new(convert),
+            target: target.version,
+            fails,
+        }
+    }
+
+    fn bring(&mut self, source: impl Read, sink: &mut impl EntrySink) -> Result<()> {
+        let mut reader = StreamReader::with_limits(source, &self.limits);
+        let Way { sieve, members, transform, changes, converter, .. } = self;
+        while let Some(event) = reader.next()? {
+            let to = Staged { stage: &mut *converter, to: &mut *sink };
+            if *changes {
+                let to = Staged { stage: &mut *transform, to };
+                let to = Staged { stage: &mut *members, to };
+                Staged { stage: &mut *sieve, to }.event(&event)?;
+            } else {
+                Staged { stage: &mut *sieve, to }.event(&event)?;
+            }
+            let losses = &converter.counts().losses;
+            if self.fails && !losses.is_empty() {
+                let detail = format!("{} would lose {losses}", self.target);
+                return Err(Error::from_fault(Fault::Loss).with_detail(detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads back what a running server has of the keys of a dump: chosen, changed and converted as
+/// [`restore`] would, and compared with what is there.
+///
+/// ```no_run
+/// use redkeep::live::{ConnectOptions, Connection};
+/// use redkeep::live::restore::{CompareSink, RestoreOptions, Sample};
+/// use redkeep::task::{RestoreChoice, compare};
+/// let mut server = Connection::open(ConnectOptions::new("redis://127.0.0.1"))?;
+/// let sink = CompareSink::new(&mut server, &RestoreOptions::default(), Sample::All)?;
+/// let outcome = compare(std::fs::File::open("dump.rdb")?, &RestoreChoice::default(), sink);
+/// assert!(outcome.is_same(), "{:?}", outcome.first);
+/// # Ok::<(), redkeep::Error>(())
+/// ```
+#[cfg(feature = "digest")]
+pub fn compare<C: ConnectionLike>(
+    source: impl Read,
+    choice: &RestoreChoice,
+    mut sink: CompareSink<'_, C>,
+) -> CompareOutcome {
+    let target = sink.target().clone();
+    let done = Way::new(choice, &target, false).bring(source, &mut sink);
+    sink.finish(done)
 }

@@ -2,15 +2,15 @@
 
 use crate::differing::differing;
 use crate::servers::{ALL, Server};
-use crate::{put, run};
+use crate::{open, put, run};
 use redkeep::UnixMillis;
 use redkeep::digest::{ContentOptions, content_digest};
 use redkeep::export::CommandForm;
-use redkeep::live::restore::{Conflict, RestoreOptions};
+use redkeep::live::restore::{CompareSink, Conflict, Differs, RestoreOptions, Sample};
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
 use redkeep::rdb::convert::ConvertOptions;
 use redkeep::rdb::{Loss, OnLoss};
-use redkeep::task::{ExtractOptions, extract};
+use redkeep::task::{ExtractOptions, RestoreChoice, extract};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,7 @@ struct Done {
     keys: u64,
     converted: u64,
     modules: u64,
+    compared: u64,
     refused: usize,
 }
 
@@ -74,7 +75,7 @@ fn compare(name: &str, paths: &[PathBuf], form: CommandForm) -> Done {
             .functions(Conflict::Fail)
             .on_loss(OnLoss::Drop)
             .batch_keys(7);
-        let restored = put(&dump, &target, options);
+        let restored = put(&dump, &target, options.clone());
         let keys = &restored.keys;
         // Values of modules: the conversion leaves them out, a server is asked.
         let modules = path.components().any(|part| part.as_os_str() == "modules");
@@ -109,6 +110,16 @@ fn compare(name: &str, paths: &[PathBuf], form: CommandForm) -> Done {
             wrong.push(format!("{}: {differ:?}, {:?}", path.display(), keys.losses));
             continue;
         }
+        let choice = RestoreChoice::default();
+        let sink = CompareSink::new(open(&target), &options, Sample::All).unwrap();
+        let compared = redkeep::task::compare(&dump[..], &choice, sink);
+        // The server itself turns a -0 of an old layout into 0.
+        let zeroes = digest(&source) != digest(&target);
+        if !compared.is_same() && !(lossy || zeroes || keys.failed > 0) {
+            wrong.push(format!("{}: {compared:?}", path.display()));
+            continue;
+        }
+        done.compared += compared.values;
         done.same += 1;
     }
     assert!(wrong.is_empty(), "{name}, {form:?}: {} wrong\n{}", wrong.len(), wrong.join("\n"));
@@ -131,6 +142,41 @@ fn compare_all(folder: &Path) -> Vec<Done> {
             .collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     })
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn what_differs_from_the_dump_is_found_key_by_key() {
+    for name in ALL {
+        let server = Server::start(name, None).unwrap();
+        let lines = ["SET a 1", "SET b 2 PX 100000000", "RPUSH c x y", "SET d 4", "SET gone 5"];
+        lines.iter().for_each(|line| drop(run(&server, line)));
+        let dump = server.save();
+        let same = |sample| {
+            let sink = CompareSink::new(open(&server), &RestoreOptions::default(), sample).unwrap();
+            redkeep::task::compare(&dump[..], &RestoreChoice::default(), sink)
+        };
+        let outcome = same(Sample::All);
+        assert!(outcome.is_same() && (outcome.keys, outcome.values) == (5, 5), "{outcome:?}");
+        for line in ["SET a 2", "PERSIST b", "RPUSH c z", "DEL d", "SADD d x", "DEL gone"] {
+            run(&server, line);
+        }
+        let outcome = same(Sample::All);
+        let mut found: Vec<_> =
+            outcome.first.iter().map(|one| (one.key.as_str(), one.how)).collect();
+        found.sort_by_key(|one| one.0);
+        let expected = [
+            ("a", Differs::Value),
+            ("b", Differs::Expiry),
+            ("c", Differs::Value),
+            ("d", Differs::Type),
+            ("gone", Differs::Missing),
+        ];
+        assert_eq!(found, expected, "{name}");
+        assert_eq!(outcome.differing(), 5);
+        // Without values those that only have another one are the same.
+        assert_eq!(same(Sample::None).differing(), 3, "{name}");
+    }
 }
 
 #[test]

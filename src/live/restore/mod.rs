@@ -11,10 +11,13 @@
 //!
 //! A restore is no transaction. Where it stops half-way, [`RestoreOutcome`] says what became of every
 //! key so far and from which [`Checkpoint`] another can go on. With [`RestoreOptions::dry_run`] the
-//! server is only asked, so what is in the way can be known before.
+//! server is only asked, so what is in the way can be known before. With feature `digest`, `CompareSink`
+//! reads back what is there afterwards.
 
 mod batch;
 mod checkpoint;
+#[cfg(feature = "digest")]
+mod compare;
 mod delivery;
 mod nodes;
 mod options;
@@ -24,6 +27,8 @@ mod target;
 mod verdict;
 
 pub use checkpoint::Checkpoint;
+#[cfg(feature = "digest")]
+pub use compare::{CompareOutcome, CompareSink, DifferingKey, Differs, Sample};
 pub use options::{Conflict, RestoreOptions};
 pub use outcome::{
     FailedKey, Failure, FunctionCounts, RestoreOutcome, RestoreProgress, Skipped, Stopped,

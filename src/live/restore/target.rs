@@ -55,13 +55,31 @@ impl Target {
         options: &RestoreOptions,
     ) -> Result<Target> {
         let info = Info::ask(connection)?;
-        let facts = ServerFacts::of(&info);
-        let server = format!("{} {}", facts.product, facts.version);
-        if Replication::of(&info).role == Role::Replica && info.get("slave_read_only") != Some("0")
-        {
+        let replica = Replication::of(&info).role == Role::Replica;
+        if replica && info.get("slave_read_only") != Some("0") {
             let detail = "it is a replica, which takes no writes: restore into its master";
             return Err(Error::from_fault(Fault::ServerRefused).with_detail(detail));
         }
+        Target::of(connection, &info, options)
+    }
+
+    /// As [`ask`](Self::ask), for who will write nothing.
+    #[cfg(feature = "digest")]
+    pub(super) fn ask_for_reading(
+        connection: &mut (impl ConnectionLike + ?Sized),
+        options: &RestoreOptions,
+    ) -> Result<Target> {
+        let info = Info::ask(connection)?;
+        Target::of(connection, &info, options)
+    }
+
+    fn of(
+        connection: &mut (impl ConnectionLike + ?Sized),
+        info: &Info,
+        options: &RestoreOptions,
+    ) -> Result<Target> {
+        let facts = ServerFacts::of(info);
+        let server = format!("{} {}", facts.product, facts.version);
         if info.is_set("loading") {
             return Err(Error::from_fault(Fault::ServerLoading));
         }
