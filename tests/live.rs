@@ -5,6 +5,8 @@
 
 #[path = "common/cluster.rs"]
 mod cluster;
+#[path = "common/sentinels.rs"]
+mod sentinels;
 #[path = "common/servers.rs"]
 mod servers;
 
@@ -19,6 +21,8 @@ mod probe;
 mod program;
 #[path = "live/scan.rs"]
 mod scan;
+#[path = "live/sentinel.rs"]
+mod sentinel;
 #[cfg(feature = "live-tls")]
 #[path = "live/tls.rs"]
 mod tls;

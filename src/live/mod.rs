@@ -11,6 +11,9 @@
 //! [`replication`] takes a snapshot over the wire, as a replica would, from a stream that the caller
 //! connected.
 //!
+//! [`cluster`] finds the nodes of a cluster, and [`sentinel`] the master that sentinels watch, or a
+//! replica of it.
+//!
 //! Everything else takes any connection of the `redis` crate ([`ConnectionLike`]), or [`Connection`], which
 //! shows no password in anything it prints.
 
@@ -31,6 +34,7 @@ pub mod replication;
 mod reply;
 mod role;
 mod scan;
+pub mod sentinel;
 mod settings;
 mod snapshot;
 

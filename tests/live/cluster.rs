@@ -147,7 +147,7 @@ fn a_user_of_a_cluster_needs_few_rights_and_its_password_is_not_shown() {
         assert!(!format!("{look:?}").contains("s3cret"), "{name}");
         let wrong = || seed(&cluster, 0).username("bk").password("wr0ng");
         let error = ClusterNodes::look(&[wrong(), wrong()]).unwrap_err();
-        assert_eq!(error.fault(), Some(Fault::NoServer), "{name}: {error}");
+        assert_eq!(error.fault(), Some(Fault::ServerDenied), "{name}: {error}");
         assert!(!format!("{error} {error:?}").contains("wr0ng"), "{name}");
         if name != "redis-6.2" {
             run(&mut Connection::open(seed(&cluster, 0)).unwrap(), "ACL SETUSER bk -cluster|nodes");
