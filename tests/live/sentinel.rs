@@ -140,3 +140,49 @@ fn sentinels_and_servers_have_logins_of_their_own_and_show_neither() {
         }
     }
 }
+
+#[cfg(feature = "cli")]
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn the_program_finds_its_server_by_sentinels() {
+    use std::process::Command;
+    for name in ALL {
+        let trio = Trio::start(name, &[]);
+        run(&mut open(&trio.master), "SET a 1");
+        for server in [&trio.master, &trio.replica] {
+            run(&mut open(server), "ACL SETUSER bk on >s3cret +@all ~*");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "s3cret\n").unwrap();
+        let dump = folder.path().join("out.rdb");
+        let places = trio.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.port()));
+        let url = format!("redis://127.0.0.1:1,{}/0", places.collect::<Vec<_>>().join(","));
+        let redkeep = |arguments: &[&str]| {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_redkeep"));
+            program.args(["snapshot", &url, "--force", "-o", dump.to_str().unwrap()]);
+            program.args(["--user", "bk", "--password-file", file.to_str().unwrap()]);
+            let done = program.args(arguments).output().unwrap();
+            let said = String::from_utf8(done.stderr).unwrap();
+            assert!(!said.contains("s3cret"), "{said}");
+            (done.status.code(), said)
+        };
+        for driver in ["bgsave", "replication", "scan"] {
+            let arguments = ["--sentinel", NAME, "--replica", "--driver", driver];
+            let (code, said) = redkeep(&arguments);
+            assert_eq!(code, Some(0), "{name} {driver}: {said}");
+            let told = format!("using the replica 127.0.0.1:{}", trio.replica.port());
+            assert!(said.contains(&told), "{name} {driver}: {said}");
+            assert_eq!(crate::keys(&std::fs::read(&dump).unwrap()), ["a"], "{name} {driver}");
+        }
+        run(&mut open(&trio.replica), "REPLICAOF NO ONE");
+        let (code, said) = redkeep(&["--sentinel", NAME, "--replica"]);
+        assert_eq!(code, Some(0), "{name}: {said}");
+        let told = format!("using the master 127.0.0.1:{}", trio.master.port());
+        assert!(said.contains(&told), "{name}: {said}");
+        let (code, said) = redkeep(&["--sentinel", "nobody"]);
+        assert_eq!(code, Some(1), "{name}");
+        assert!(said.contains("knows no master of that name"), "{name}: {said}");
+        assert_eq!(redkeep(&["--replica"]).0, Some(2), "{name}");
+    }
+}
