@@ -21,6 +21,9 @@ mod probe;
 #[cfg(feature = "cli")]
 #[path = "live/program.rs"]
 mod program;
+#[cfg(feature = "cli")]
+#[path = "live/rights.rs"]
+mod rights;
 #[path = "live/scan.rs"]
 mod scan;
 #[path = "live/sentinel.rs"]
