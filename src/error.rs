@@ -144,7 +144,7 @@ faults! {
     ServerNoMaster Server "server_no_master" "it is a replica without a link to its master",
     TransferCut Truncated "transfer_cut" "the connection was closed before the transfer was complete",
     ServerRestarted Server "server_restarted" "it was restarted meanwhile",
-    NoServer Server "no_server" "none of the servers that were asked leads to one that fits",
+    NoServer Server "no_server" "no server was found that fits",
     SlotsUnassigned Server "slots_unassigned" "some slots of the cluster have no master",
     SaveFailed Server "save_failed" "it could not save its data",
     SaveUnproven Server "save_unproven" "nothing proves that the save that was asked for wrote the file",

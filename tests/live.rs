@@ -5,6 +5,8 @@
 
 #[path = "common/cluster.rs"]
 mod cluster;
+#[path = "common/sentinels.rs"]
+mod sentinels;
 #[path = "common/servers.rs"]
 mod servers;
 
@@ -12,13 +14,20 @@ mod servers;
 mod bgsave;
 #[path = "live/cluster.rs"]
 mod clusters;
+#[path = "live/preflight.rs"]
+mod preflight;
 #[path = "live/probe.rs"]
 mod probe;
 #[cfg(feature = "cli")]
 #[path = "live/program.rs"]
 mod program;
+#[cfg(feature = "cli")]
+#[path = "live/rights.rs"]
+mod rights;
 #[path = "live/scan.rs"]
 mod scan;
+#[path = "live/sentinel.rs"]
+mod sentinel;
 #[cfg(feature = "live-tls")]
 #[path = "live/tls.rs"]
 mod tls;

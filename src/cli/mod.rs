@@ -25,6 +25,8 @@ mod report;
 #[cfg(feature = "live")]
 mod restore;
 #[cfg(feature = "live")]
+mod sentinel;
+#[cfg(feature = "live")]
 mod server;
 #[cfg(feature = "live")]
 mod snapshot;

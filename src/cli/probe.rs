@@ -26,7 +26,7 @@ pub(crate) struct ProbeArguments {
 
 pub(crate) fn run(arguments: &ProbeArguments) -> Exit {
     let asked = arguments.server.open().and_then(|mut server| {
-        let mut options = ProbeOptions::default();
+        let mut options = ProbeOptions::default().now(now());
         options.config_file.clone_from(&arguments.config);
         probe(&mut server, &options).map(|probe| (server.address().to_owned(), probe)).map_err(
             |error| {

@@ -1,6 +1,7 @@
 //! What a server that was reached really is: others may say so too late.
 
 use crate::error::{Error, Fault, Result};
+use crate::live::connect::{ConnectOptions, Connection};
 use crate::live::facts::Role;
 use crate::live::info::Info;
 use crate::live::reply::{ask, list, number, text};
@@ -51,5 +52,56 @@ impl Standing {
                 .find_map(|name| info.number(name))
                 .unwrap_or(0),
         })
+    }
+}
+
+/// Connects to a master, which says so itself, and how many bytes of history it has.
+pub(crate) fn reach_master(options: ConnectOptions) -> Result<(Connection, u64)> {
+    let mut server = Connection::open(options)?;
+    match Standing::ask(&mut server)? {
+        Standing { role: Role::Master, offset, .. } => Ok((server, offset)),
+        _ => Err(Error::from_fault(Fault::ServerBusy)
+            .with_detail(format!("{} is no master any more", server.address()))),
+    }
+}
+
+/// Connects to a replica that has its master, and how many bytes of history it has.
+pub(crate) fn reach_replica(options: ConnectOptions) -> Result<(Connection, u64)> {
+    let mut server = Connection::open(options)?;
+    match Standing::ask(&mut server)? {
+        Standing { role: Role::Replica, linked: true, offset } => Ok((server, offset)),
+        Standing { role: Role::Replica, .. } => Err(Error::from_fault(Fault::ServerNoMaster)),
+        _ => Err(Error::from_fault(Fault::ServerBusy).with_detail("it is no replica any more")),
+    }
+}
+
+/// What became of servers of which none would do.
+#[derive(Default)]
+pub(crate) struct Failures {
+    said: Vec<String>,
+    denied: usize,
+}
+
+impl Failures {
+    pub(crate) fn add(&mut self, options: &ConnectOptions, error: &Error) {
+        self.denied += usize::from(error.fault() == Some(Fault::ServerDenied));
+        let (said, address) = (error.to_string(), options.address().unwrap_or_default());
+        // What all of them begin with stands once in front.
+        let said = said.strip_prefix(&format!("{address}: ")).unwrap_or(&said);
+        let said = said.strip_prefix(&format!("{}: ", error.kind())).unwrap_or(said);
+        self.said.push(format!("{address}: {said}"));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.said.is_empty()
+    }
+
+    /// All in one. A login that each of them refuses will not pass by itself.
+    pub(crate) fn into_error(self, of: &str) -> Error {
+        let fault = match self.denied == self.said.len() && self.denied > 0 {
+            true => Fault::ServerDenied,
+            false => Fault::NoServer,
+        };
+        Error::from_fault(fault).with_detail(format!("{of}{}", self.said.join("; ")))
     }
 }

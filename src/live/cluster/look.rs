@@ -4,9 +4,8 @@ use crate::error::{Error, Fault, Result};
 use crate::live::cluster::node::{ClusterNode, NodeState};
 use crate::live::cluster::nodes::{ClusterNodes, Shard, shown};
 use crate::live::connect::{ConnectOptions, Connection};
-use crate::live::facts::Role;
 use crate::live::reply::demand;
-use crate::live::role::Standing;
+use crate::live::role::{Failures, reach_master, reach_replica};
 
 /// A master that did not tell what it knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,30 +38,21 @@ impl ClusterNodes {
     /// Asks the first of these nodes that answers for all, and then each master.
     ///
     /// # Errors
-    /// `Server` (`no_server`) where none of them answers, with what became of each; `server_busy`, which
-    /// may pass, where masters do not agree who has a slot. A master that is gone is no error but one of
+    /// `Server` where none of them answers, with what became of each: `no_server`, or `server_denied` where
+    /// each refuses the login; `server_busy`, which may pass, where masters do not agree who has a slot. A master that is gone is no error but one of
     /// [`Look::silent`].
     pub fn look(seeds: &[ConnectOptions]) -> Result<Look> {
-        let mut failures = Vec::new();
+        let mut failures = Failures::default();
         for seed in seeds {
             let asked = Connection::open(seed.clone())
                 .and_then(|mut server| ClusterNodes::ask_whom(&mut server));
             match asked {
                 Ok((nodes, own)) => return all(seed.clone(), nodes, own.as_deref()),
                 Err(error) if seeds.len() == 1 => return Err(error),
-                Err(error) => failures.push(named(seed, &error)),
+                Err(error) => failures.add(seed, &error),
             }
         }
-        Err(Error::from_fault(Fault::NoServer).with_detail(failures.join("; ")))
-    }
-}
-
-/// An error with the address that it came of.
-pub(crate) fn named(options: &ConnectOptions, error: &Error) -> String {
-    let (said, address) = (error.to_string(), options.address().unwrap_or_default());
-    match said.starts_with(&address) {
-        true => said,
-        false => format!("{address}: {said}"),
+        Err(failures.into_error(""))
     }
 }
 
@@ -112,12 +102,7 @@ impl Shard {
     /// # Errors
     /// As [`Connection::open`]; `server_busy`, which may pass, where it is no master any more.
     pub fn open_master(&self, asked: &ConnectOptions) -> Result<Connection> {
-        let mut server = Connection::open(self.master.options(asked))?;
-        match Standing::ask(&mut server)?.role {
-            Role::Master => Ok(server),
-            _ => Err(Error::from_fault(Fault::ServerBusy)
-                .with_detail(format!("{} is no master any more", self.master.address()))),
-        }
+        Ok(reach_master(self.master.options(asked))?.0)
     }
 
     /// Connects to the replica that has most of the master's history, of those that are connected to it,
@@ -125,9 +110,9 @@ impl Shard {
     /// that, and then keys are refused.
     ///
     /// # Errors
-    /// `no_server` where none will do, with what is wrong with each.
+    /// `no_server` (or `server_denied`) where none will do, with what is wrong with each.
     pub fn open_replica(&self, asked: &ConnectOptions) -> Result<Connection> {
-        let mut failures = Vec::new();
+        let mut failures = Failures::default();
         let mut best: Option<(u64, Connection)> = None;
         for replica in &self.replicas {
             match follower(replica, asked) {
@@ -135,18 +120,15 @@ impl Shard {
                     best = Some(found);
                 }
                 Ok(_) => {}
-                Err(error) => failures.push(named(&replica.options(asked), &error)),
+                Err(error) => failures.add(&replica.options(asked), &error),
             }
         }
-        if let Some((_, server)) = best {
-            return Ok(server);
+        match best {
+            Some((_, server)) => Ok(server),
+            None if failures.is_empty() => Err(Error::from_fault(Fault::NoServer)
+                .with_detail(format!("{} has no replica", self.master.address()))),
+            None => Err(failures.into_error(&format!("of {}: ", self.master.address()))),
         }
-        let address = self.master.address();
-        let why = match failures.is_empty() {
-            true => format!("{address} has no replica"),
-            false => format!("of {address}: {}", failures.join("; ")),
-        };
-        Err(Error::from_fault(Fault::NoServer).with_detail(why))
     }
 }
 
@@ -155,14 +137,7 @@ fn follower(replica: &ClusterNode, asked: &ConnectOptions) -> Result<(u64, Conne
     if matches!(replica.state, NodeState::Failed | NodeState::Unreachable) {
         return Err(Error::from_fault(Fault::ServerBusy).with_detail("the cluster calls it failed"));
     }
-    let mut server = Connection::open(replica.options(asked))?;
-    let standing = Standing::ask(&mut server)?;
-    match standing {
-        Standing { role: Role::Replica, linked: true, offset } => {
-            demand(&mut server, &["READONLY"])?;
-            Ok((offset, server))
-        }
-        Standing { role: Role::Replica, .. } => Err(Error::from_fault(Fault::ServerNoMaster)),
-        _ => Err(Error::from_fault(Fault::ServerBusy).with_detail("it is no replica any more")),
-    }
+    let (mut server, offset) = reach_replica(replica.options(asked))?;
+    demand(&mut server, &["READONLY"])?;
+    Ok((offset, server))
 }

@@ -4,7 +4,8 @@
 //! slots that it is giving away or getting. All of it is asked for by `CLUSTER NODES`, which every version
 //! has and which alone tells moving slots; `CLUSTER SLOTS` adds the addresses that the nodes want clients
 //! to use, and serves alone where `CLUSTER NODES` is not open. A user needs `+cluster|nodes`
-//! `+cluster|slots` (before Redis 7.0 `+cluster`), and `+role` or `+info`.
+//! and `+cluster|slots`, and `+role` or `+info`; for replicas
+//! `+readonly` too.
 //!
 //! A snapshot of a cluster is one of each shard. They are not from one moment, and a key whose slot moved
 //! meanwhile may be in two of them or in none: look before and after, and ask
