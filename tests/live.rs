@@ -8,6 +8,8 @@ mod servers;
 
 #[path = "live/bgsave.rs"]
 mod bgsave;
+#[path = "live/log_pause.rs"]
+mod log_pause;
 #[path = "live/probe.rs"]
 mod probe;
 #[cfg(feature = "cli")]
