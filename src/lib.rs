@@ -13,7 +13,8 @@
 //! - [`task`] does what people come for: copying some keys of a dump into one of their own, making
 //!   logs of dumps and the other way, printing logs.
 //! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
-//! - `live` (feature `live`) asks running servers what they are and would lose, and takes snapshots.
+//! - `live` (feature `live`) asks running servers what they are and would lose, and takes snapshots;
+//!   `task::data_dir` restores into the directories of servers that are stopped.
 //! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
 //! - The [`guide`] explains dumps and checks in prose.
 //!

@@ -14,6 +14,8 @@ mod servers;
 mod bgsave;
 #[path = "live/cluster.rs"]
 mod clusters;
+#[path = "live/log_pause.rs"]
+mod log_pause;
 #[path = "live/preflight.rs"]
 mod preflight;
 #[path = "live/probe.rs"]

@@ -1,6 +1,7 @@
 //! `redis.conf`, read as servers read it: for a server that lets nobody ask for its settings.
 
 use crate::error::{Error, Result};
+use crate::select::Glob;
 use std::path::{Path, PathBuf};
 
 /// How deep files may include each other; a file that includes itself ends here.
@@ -43,12 +44,10 @@ impl Conf {
         let text = std::fs::read(path).map_err(|error| named(Error::from(error)))?;
         for directive in lines(&text).map_err(named)? {
             match (directive.name.as_str(), directive.words.as_slice()) {
-                ("include", [file]) if file.contains(['*', '?', '[']) => {
-                    return Err(named(Error::usage(format!("include of a pattern, {file:?}"))));
-                }
                 ("include", [file]) => {
-                    let file = dir.join(file);
-                    self.include(&file, dir, depth - 1)?;
+                    for file in included(&dir.join(file)).map_err(named)? {
+                        self.include(&file, dir, depth - 1)?;
+                    }
                     continue;
                 }
                 ("dir", [folder]) => *dir = dir.join(folder),
@@ -88,6 +87,32 @@ impl Conf {
         }
         found.map(|rules| rules.join(" "))
     }
+}
+
+/// The files that an `include` names: one, or from Redis 7.0 on those that match a pattern, by name.
+fn included(path: &Path) -> Result<Vec<PathBuf>> {
+    const PATTERN: [char; 3] = ['*', '?', '['];
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if folder.to_string_lossy().contains(PATTERN) {
+        return Err(Error::usage(format!("include of a pattern of folders, {path:?}")));
+    }
+    if !name.contains(PATTERN) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let glob = Glob::new(name.as_bytes());
+    let mut files = Vec::new();
+    // As in a shell, nothing that matches is nothing, and names with a dot in front want one.
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let entry = entry?;
+        let found = entry.file_name();
+        let hidden = found.as_encoded_bytes().starts_with(b".") && !name.starts_with('.');
+        if !hidden && glob.matches(found.as_encoded_bytes()) {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn lines(text: &[u8]) -> Result<Vec<Directive>> {
@@ -225,5 +250,16 @@ mod tests {
         assert!(Conf::open(&folder.path().join("c.conf")).is_err());
         write("d.conf", "include *.conf\n");
         assert!(Conf::open(&folder.path().join("d.conf")).is_err());
+        write("e.conf", "include [ab].conf\ninclude none-*\ninclude .*\n");
+        write(".hidden", "dbfilename hidden\n");
+        let conf = Conf::open(&folder.path().join("e.conf")).unwrap();
+        assert_eq!(conf.get("dbfilename").unwrap(), ["hidden"]);
+        write("e.conf", "include [ab].conf\ninclude *n\n");
+        assert_eq!(
+            Conf::open(&folder.path().join("e.conf")).unwrap().get("dbfilename").unwrap(),
+            ["b"]
+        );
+        write("f.conf", "include */x.conf\n");
+        assert!(Conf::open(&folder.path().join("f.conf")).is_err());
     }
 }

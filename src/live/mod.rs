@@ -8,6 +8,8 @@
 //!
 //! [`scan`] takes a snapshot key by key, where nothing else is open; it isn't from one moment.
 //!
+//! [`pause_log`] turns a server's log off while data are loaded, and is done when it was rewritten.
+//!
 //! [`replication`] takes a snapshot over the wire, as a replica would, from a stream that the caller
 //! connected.
 //!
@@ -28,6 +30,7 @@ mod facts;
 mod file;
 mod host;
 mod info;
+mod log_pause;
 mod persistence;
 mod preflight;
 mod probe;
@@ -47,6 +50,9 @@ pub use connect::{ConnectOptions, Connection};
 pub use drivers::{Driver, DriverReport};
 pub use facts::{Database, Files, Memory, Module, Replica, Replication, Role, ServerFacts};
 pub use host::{Host, Overcommit};
+pub use log_pause::{
+    LogPauseError, LogPauseOptions, LogPauseOutcome, LogPauseStep, LogState, pause_log,
+};
 pub use persistence::{CrashLoss, Persistence, SaveRule};
 pub use preflight::{Finding, Severity, Skew};
 pub use probe::{Probe, ProbeOptions, probe};

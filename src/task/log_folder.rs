@@ -2,7 +2,7 @@
 
 use crate::aof::{Content, FileKind, Manifest, ManifestEntry};
 use crate::error::{Error, Result};
-use crate::task::place::{Looks, beside, folder_of, named, sync_folder};
+use crate::task::place::{Looks, beside, folder_of, named, not_given, sync_folder};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -208,8 +208,8 @@ impl LogFolder {
             return Err(Error::usage("the folder is in its place"));
         };
         let manifest = self.manifest.to_bytes()?;
-        let write = || {
-            let mut file = self.make(&temporary.join(format!("{}.manifest", self.name)))?;
+        let mut file = self.make(&temporary.join(format!("{}.manifest", self.name)))?;
+        let mut write = || {
             file.write_all(&manifest)?;
             file.sync_all()?;
             sync_folder(&temporary)
@@ -232,10 +232,10 @@ impl LogFolder {
     }
 
     /// Makes a file in it.
-    fn make(&self, path: &Path) -> io::Result<File> {
-        let file = File::create_new(path)?;
+    fn make(&self, path: &Path) -> Result<File> {
+        let file = File::create_new(path).map_err(|error| named(error, &self.path))?;
         if let Some(looks) = &self.looks {
-            looks.give(&file)?;
+            looks.give(&file).map_err(|error| not_given(error, &self.path))?;
         }
         Ok(file)
     }
@@ -328,8 +328,7 @@ impl LogTarget for LogFolder {
         let Some(temporary) = &self.temporary else {
             return Err(Error::usage("the folder is in its place"));
         };
-        let file = self.make(&temporary.join(&name));
-        self.current = Some(file.map_err(|error| named(error, &self.path))?);
+        self.current = Some(self.make(&temporary.join(&name))?);
         match kind {
             FileKind::Base => self.manifest.base = Some(entry),
             _ => self.manifest.increments.push(entry),

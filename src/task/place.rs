@@ -62,7 +62,7 @@ impl Place {
     /// As [`resemble`](Self::resemble).
     pub(crate) fn look(&self, looks: &Looks) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        looks.give(file).map_err(|error| named(error, &self.path))
+        looks.give(file).map_err(|error| not_given(error, &self.path))
     }
 
     /// Where the bytes are until they are in their place.
@@ -171,6 +171,18 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 
 pub(crate) fn named(error: io::Error, path: &Path) -> Error {
     Error::from(error).in_file(path.display().to_string())
+}
+
+/// The error of a file that could not get its owner or its rights.
+pub(crate) fn not_given(error: io::Error, path: &Path) -> Error {
+    let denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let error = named(error, path);
+    match denied {
+        true => error.with_detail(
+            "it cannot be given to the owner of what is there: do this as that user, or as root",
+        ),
+        false => error,
+    }
 }
 
 /// The owner and the rights of a file or folder.

@@ -100,3 +100,48 @@ fn a_server_that_runs_there_is_named_and_nothing_changed() {
         }
     }
 }
+
+/// What a user may not see or may not do, as somebody who is not root.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn whoever_cannot_see_or_do_what_is_needed_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let place = directory(&[("a.rdb", dump("new", "1"))]);
+    let program = place.path().join("redkeep");
+    std::fs::copy(env!("CARGO_BIN_EXE_redkeep"), &program).unwrap();
+    let open = |path: &Path| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    };
+    open(place.path());
+    let nobody = |dir: &Path| {
+        let mut command = Command::new(&program);
+        command
+            .arg("restore")
+            .arg(place.path().join("a.rdb"))
+            .arg(dir)
+            .args(["--for", "redis-7.2"]);
+        command.uid(65_534).gid(65_534).env_remove("REDKEEP_PASSWORD").output()
+    };
+    // Of another user's directory: nothing in it could be given to that user.
+    let dir = directory(&states()[6].1);
+    open(dir.path());
+    open(&dir.path().join("appendonlydir"));
+    let before = all(dir.path());
+    if std::os::unix::fs::chown(dir.path(), Some(65_533), Some(65_533)).is_err() {
+        println!("only root can try what others may do");
+        return;
+    }
+    let output = nobody(dir.path()).unwrap();
+    let (code, _, err) = said(&output);
+    assert!(code == 1 && err.contains("as that user, or as root"), "{err}");
+    assert!(all(dir.path()) == before);
+    // A server of that user, whose directory cannot be seen, may be here.
+    let running = Server::start("redis-7.0", None).unwrap();
+    std::os::unix::fs::chown(dir.path(), Some(0), Some(0)).unwrap();
+    let (code, out, err) = said(&nobody(dir.path()).unwrap());
+    assert!(code == 1 && err.contains("nothing was changed"), "{err}");
+    assert!(out.contains("cannot be seen by this user"), "{out}");
+    drop(running);
+}

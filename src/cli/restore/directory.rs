@@ -35,6 +35,9 @@ pub(crate) struct DirectoryArguments {
     /// the environment's REDKEEP_PASSWORD
     #[arg(long, value_name = "URL")]
     ask: Option<Url>,
+    /// Where FILE is a folder of logs, their name (`appendfilename`)
+    #[arg(long, value_name = "NAME", default_value = "appendonly.aof")]
+    name: String,
     /// Restore what the check finds fault with: the server may refuse to start, or leave out some of it
     #[arg(long)]
     accept_findings: bool,
@@ -82,7 +85,7 @@ pub(super) fn run(arguments: &RestoreArguments) -> Result<Exit, Exit> {
         return Ok(Exit::Failed);
     }
     let mut touched = false;
-    let done = work(&source, form, arguments.dry_run, &plan, &mut touched)?;
+    let done = work(arguments, (&source, form), &plan, &mut touched)?;
     let done = done.map_err(|error| refused(&source, error, touched))?;
     let content = match &done {
         Done::Rehearsed(content) => content,
@@ -98,7 +101,7 @@ pub(super) fn run(arguments: &RestoreArguments) -> Result<Exit, Exit> {
 }
 
 fn options(arguments: &RestoreArguments) -> Result<DataDirOptions, Exit> {
-    let DirectoryArguments { server, conf, appendonly, ask, accept_findings } =
+    let DirectoryArguments { server, conf, appendonly, ask, accept_findings, .. } =
         &arguments.directory;
     let Some(server) = *server else {
         complain(
@@ -124,19 +127,19 @@ enum Done {
 }
 
 fn work(
-    source: &Source,
-    form: Form,
-    dry_run: bool,
+    arguments: &RestoreArguments,
+    (source, form): (&Source, Form),
     plan: &DataDirPlan,
     touched: &mut bool,
 ) -> Result<Result<Done>, Exit> {
+    let dry_run = arguments.dry_run;
     Ok(match form {
         Form::Dump => match source.open("restoring", true)? {
             Opened::File(file, _) => bring(DataDirSource::Dump(file), dry_run, plan, touched),
             Opened::Stream(stream) => bring(DataDirSource::Dump(stream), dry_run, plan, touched),
         },
         Form::AofDir | Form::AofFile => {
-            let log = aof::find(&source.0, "appendonly.aof")?;
+            let log = aof::find(&source.0, &arguments.directory.name)?;
             bring(DataDirSource::<io::Empty>::Log(&log), dry_run, plan, touched)
         }
     })

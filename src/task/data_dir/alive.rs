@@ -10,6 +10,7 @@ use crate::live::conf::Conf;
 use crate::live::settings::data_dir;
 use crate::live::{Clock, ConnectOptions, Connection};
 use crate::task::data_dir::plan::DataDirObstacle;
+use crate::task::place::named;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -169,8 +170,8 @@ fn temporary_files(
 ) -> Result<BTreeMap<PathBuf, (u64, Option<std::time::SystemTime>)>> {
     let mut found = BTreeMap::new();
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
+        for entry in fs::read_dir(folder).map_err(|error| named(error, folder))? {
+            let entry = entry.map_err(|error| named(error, folder))?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if !name.starts_with("temp-") || !(name.ends_with(".rdb") || name.ends_with(".aof")) {

@@ -7,7 +7,9 @@ use crate::live::Clock;
 use crate::task::data_dir::plan::DataDirPlan;
 use crate::task::data_dir::stage::{DataDirContent, DataDirSource, Staged, StagedLog};
 use crate::task::data_dir::steps::{DataDirAction, DataDirForm, DataDirStep};
-use crate::task::place::{Looks, Place, folder_of, keep_as, named, rename_to_new, sync_folder};
+use crate::task::place::{
+    Looks, Place, folder_of, keep_as, named, not_given, rename_to_new, sync_folder,
+};
 use std::fs;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -190,16 +192,12 @@ impl Work<'_> {
             Ok(facts) => Looks::of(&facts),
             Err(_) => plan.looks()?,
         };
-        let make = || {
-            fs::create_dir(path)?;
-            looks.give_folder(path)?;
-            sync_folder(folder_of(path))
-        };
-        make().map_err(|error| named(error, path))?;
+        fs::create_dir(path).map_err(|error| named(error, path))?;
         if path == logs {
             self.made = Some(logs);
         }
-        Ok(())
+        looks.give_folder(path).map_err(|error| not_given(error, path))?;
+        sync_folder(folder_of(path)).map_err(|error| named(error, path))
     }
 
     /// Gives a file that will be replaced a second name, or a copy where there are no links.

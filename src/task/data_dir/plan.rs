@@ -410,7 +410,9 @@ impl<'a> Planner<'a> {
         });
         let is_free = |suffix: &String| {
             let names = [self.dump(), self.single(), self.folder()];
-            names.iter().all(|path| with_suffix(path, suffix).symlink_metadata().is_err())
+            let within = self.folder().join(suffix);
+            let mut all = names.iter().map(|path| with_suffix(path, suffix)).chain([within]);
+            all.all(|path| path.symlink_metadata().is_err())
         };
         suffixes.find(is_free).unwrap_or_default()
     }

@@ -111,8 +111,8 @@ impl DataDirPlan {
                     content.copied(aof_from_aof(log, &mut nowhere, &self.copying())?);
                 }
                 None => {
-                    let outcome = dump_from_aof(log, io::sink(), &self.reading());
-                    content.copied(outcome.map_err(|error| self.needs_replay(error))?);
+                    let outcome = extract(self.rdb_of(log)?, io::sink(), &self.options.extract)?;
+                    content.extracted(outcome)?;
                 }
             },
         }
@@ -131,12 +131,7 @@ impl DataDirPlan {
                     staged.content.copied(outcome);
                     staged.log = Some(target);
                 }
-                None => {
-                    let mut whole = self.place(DataDirForm::Dump)?;
-                    dump_from_aof(log, &mut whole, &self.reading())
-                        .map_err(|error| self.needs_replay(error))?;
-                    self.stage_dump(reopen(&mut whole)?, &mut staged)?;
-                }
+                None => self.stage_dump(self.rdb_of(log)?, &mut staged)?,
             },
         }
         self.check(&mut staged)?;
@@ -162,7 +157,9 @@ impl DataDirPlan {
             return Ok(());
         }
         let mut dump = self.place(DataDirForm::Dump)?;
-        staged.content.extracted(extract(source, &mut dump, options)?)?;
+        // A log's RDB says that it is one, which a dump is not.
+        let outcome = extract(source, &mut dump, &options.clone().role(Role::Dump))?;
+        staged.content.extracted(outcome)?;
         if let Some(form) = log {
             let mut target = self.target(form)?;
             let mut making = AofOptions::default().limits(options.limits);
@@ -178,6 +175,15 @@ impl DataDirPlan {
         }
         staged.dump = Some(dump).filter(|_| self.forms.contains(&DataDirForm::Dump));
         Ok(())
+    }
+
+    /// The RDB of a log that is nothing else, as is found out first.
+    fn rdb_of(&self, log: &Fileset) -> Result<File> {
+        dump_from_aof(log, io::sink(), &self.reading())
+            .map_err(|error| self.needs_replay(error))?;
+        let rdb = log.files.iter().find(|file| file.content == Content::Rdb);
+        let rdb = rdb.ok_or_else(|| Error::from_fault(Fault::NeedsReplay))?;
+        File::open(&rdb.path).map_err(|error| named(error, &rdb.path))
     }
 
     /// The form into which a log is copied as it is; `None` where it has to become a dump.
