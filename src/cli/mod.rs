@@ -82,7 +82,8 @@ Exit codes:
   0  done, and nothing found
   1  could not be done: no such file, reading or writing failed
   2  the arguments make no sense
-  3  something is wrong with the dump, log or server, or two dumps differ";
+  3  something is wrong with the dump, log or server, or two dumps differ
+  4  done in part: some keys are not in the server, or not as they should be";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +93,8 @@ enum Exit {
     Failed = 1,
     Usage = 2,
     Findings = 3,
+    #[cfg(feature = "live")]
+    Partial = 4,
 }
 
 /// Runs the program on the arguments of this process.

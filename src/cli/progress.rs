@@ -29,12 +29,29 @@ impl Bar {
         Bar { bar, since: Instant::now(), shown: !io::stderr().is_terminal() }
     }
 
+    /// What is said in front of it.
+    #[cfg(feature = "live")]
+    pub(crate) fn label(&self) -> Label {
+        Label(self.bar.clone())
+    }
+
     fn read(&mut self, bytes: usize) {
         self.bar.inc(bytes as u64);
         if !self.shown && self.since.elapsed() >= PATIENCE {
             self.shown = true;
             self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         }
+    }
+}
+
+/// What is said in front of a bar, wherever that is.
+#[cfg(feature = "live")]
+pub(crate) struct Label(ProgressBar);
+
+#[cfg(feature = "live")]
+impl Label {
+    pub(crate) fn set(&self, text: String) {
+        self.0.set_message(text);
     }
 }
 

@@ -17,6 +17,14 @@ pub(crate) struct ServerArguments {
     /// A password in it is seen by all users of this machine: use --password-file, or the
     /// environment's REDKEEP_PASSWORD
     url: Url,
+    #[command(flatten)]
+    login: LoginArguments,
+}
+
+/// How to get to a server, wherever it is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct LoginArguments {
     /// The user to log in as
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -67,11 +75,11 @@ struct TlsArguments {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Our own certificate, as PEM
-    #[arg(long, value_name = "FILE", requires = "key")]
-    cert: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
     /// The key of it, as PEM
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
     /// Believe any certificate: whoever sits between can read the password and all data
     #[arg(long)]
     danger_accept_any_certificate: bool,
@@ -80,8 +88,25 @@ struct TlsArguments {
 impl ServerArguments {
     /// Connects, or says why not.
     pub(crate) fn open(&self) -> Result<Connection, Exit> {
-        let connection = match self.sentinel.is_asked().then(|| Urls::parse(&self.url.0)) {
-            None => Connection::open(self.server(&self.url.0)?),
+        self.login.open(&self.url)
+    }
+
+    /// Where to, and as whom.
+    pub(crate) fn options(&self) -> Result<ConnectOptions, Exit> {
+        self.login.options(&self.url)
+    }
+
+    /// Whether it is asked for over TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        ConnectOptions::new(self.url.0.as_str()).is_tls()
+    }
+}
+
+impl LoginArguments {
+    /// Connects to a server, or says why not.
+    pub(crate) fn open(&self, url: &Url) -> Result<Connection, Exit> {
+        let connection = match self.sentinel.is_asked().then(|| Urls::parse(&url.0)) {
+            None => Connection::open(self.server(&url.0)?),
             Some(Err(error)) => Err(error),
             Some(Ok(Urls { sentinel, places, server })) => {
                 let options = self.sentinel.login(self.way(&sentinel)?)?;
@@ -97,10 +122,10 @@ impl ServerArguments {
     }
 
     /// Where to, and as whom.
-    pub(crate) fn options(&self) -> Result<ConnectOptions, Exit> {
+    pub(crate) fn options(&self, url: &Url) -> Result<ConnectOptions, Exit> {
         match self.sentinel.is_asked() {
-            false => self.server(&self.url.0),
-            true => Ok(self.open()?.options().clone()),
+            false => self.server(&url.0),
+            true => Ok(self.open(url)?.options().clone()),
         }
     }
 
@@ -125,11 +150,6 @@ impl ServerArguments {
         Ok(options)
     }
 
-    /// Whether it is asked for over TLS.
-    pub(crate) fn is_tls(&self) -> bool {
-        ConnectOptions::new(self.url.0.as_str()).is_tls()
-    }
-
     fn password(&self) -> Result<Option<String>, Exit> {
         let Some(path) = &self.password_file else { return Ok(std::env::var(PASSWORD).ok()) };
         first_line(path, &read(path)?).map(Some)
@@ -142,7 +162,7 @@ impl TlsArguments {
         if let Some(path) = &self.ca {
             options = options.authorities(read(path)?);
         }
-        if let (Some(certificate), Some(key)) = (&self.cert, &self.key) {
+        if let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) {
             options = options.identity(read(certificate)?, read(key)?);
         }
         Ok(options.danger_accept_any_certificate(self.danger_accept_any_certificate))

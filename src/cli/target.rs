@@ -57,6 +57,12 @@ impl LossArguments {
         CommandsOptions::plain(target).functions(true).on_loss(policy.into())
     }
 
+    /// What becomes of what is lost.
+    #[cfg(feature = "live")]
+    pub(crate) fn policy(&self) -> OnLoss {
+        self.on_loss.into()
+    }
+
     /// Whether a loss keeps the dump from being written.
     pub(crate) fn fails(&self) -> bool {
         self.on_loss == Policy::Fail

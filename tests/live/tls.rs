@@ -215,7 +215,7 @@ fn the_program_trusts_the_system_or_the_file_that_is_named() {
             let mut program = Command::new(env!("CARGO_BIN_EXE_redkeep"));
             program.args(["snapshot", &format!("rediss://localhost:{port}")]);
             program.args(["--driver", "replication", "--force", "-o", &output]);
-            program.args(["--cert", &file("own.pem"), "--key", &file("own.key")]);
+            program.args(["--client-cert", &file("own.pem"), "--client-key", &file("own.key")]);
             if let Some(ca) = ca {
                 program.args(["--ca", &file(ca)]);
             }

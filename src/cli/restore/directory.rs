@@ -24,7 +24,7 @@ use std::path::PathBuf;
 pub(crate) struct DirectoryArguments {
     /// Its version, as redis-6.2 or valkey-9.1: always needed, since the files depend on it
     #[arg(long = "for", value_name = "SERVER")]
-    server: Option<ServerVersion>,
+    pub(super) server: Option<ServerVersion>,
     /// Its redis.conf, for the names of its files, appendonly, and where it would answer if it ran
     #[arg(long, value_name = "FILE")]
     conf: Option<PathBuf>,

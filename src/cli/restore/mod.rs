@@ -1,11 +1,13 @@
-//! `redkeep restore`: a dump or a log, or a part of it, put where a server has its data.
+//! `redkeep restore`: a dump or a log, or a part of it, put into a server or where one has its data.
 
 mod directory;
+mod server;
 
 use crate::cli::change::ChangeArguments;
 use crate::cli::convert::{Form, form_of};
 use crate::cli::filter::FilterArguments;
 use crate::cli::members::MemberArguments;
+use crate::cli::server::Url;
 use crate::cli::target::LossArguments;
 use crate::cli::{Exit, Source, complain};
 use crate::task::ExtractOptions;
@@ -14,16 +16,21 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 
-/// Put a dump or a log, or a part of it, into the data directory of a server
+/// Put a dump, or a part of it, into a running server, or into the data directory of one that is stopped
 ///
-/// The server must not run there. What it would load is written in the form that it looks for, read
-/// back, and put into effect by one rename; what was there is moved aside and never deleted.
+/// Into a running server (a URL) keys go by RESTORE, or as plain commands where that will not do. A file
+/// is read once before anything is changed: what is damaged, lost or in the way is found then. Every answer
+/// is looked at, and keys are read back afterwards.
+///
+/// In a directory no server must run. What it would load is written in the form that it looks for, read
+/// back, and put into effect by one rename; what was there is moved aside and never deleted. Logs can go
+/// there too.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArguments {
     /// The dump, `-` for standard input, or a log: a file, its folder, a manifest or the `dir` of a
     /// server
     file: OsString,
-    /// The `dir` of a server
+    /// A running server, as redis://host:6379, or the `dir` of a stopped one
     target: Target,
     /// Only say what would be done
     #[arg(long)]
@@ -36,6 +43,8 @@ pub(crate) struct RestoreArguments {
     functions: bool,
     #[command(flatten)]
     directory: directory::DirectoryArguments,
+    #[command(flatten)]
+    server: server::ServerTarget,
     #[command(flatten)]
     loss: LossArguments,
     #[command(flatten)]
@@ -54,6 +63,10 @@ pub(crate) struct Target(OsString);
 impl Target {
     fn is_url(&self) -> bool {
         self.0.to_string_lossy().contains("://")
+    }
+
+    fn url(&self) -> Url {
+        Url::from(self.0.to_string_lossy().into_owned())
     }
 
     fn path(&self) -> &Path {
@@ -79,11 +92,7 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Exit {
 
 impl RestoreArguments {
     fn run(&self) -> Result<Exit, Exit> {
-        if self.target.is_url() {
-            complain("restore into a running server is not there yet: give the directory of one");
-            return Err(Exit::Usage);
-        }
-        directory::run(self)
+        if self.target.is_url() { server::run(self) } else { directory::run(self) }
     }
 
     /// Which keys and what is changed about them, for whatever target.
