@@ -20,6 +20,9 @@ mod content;
 mod faults;
 #[path = "restore/policies.rs"]
 mod policies;
+#[cfg(feature = "cli")]
+#[path = "restore/program.rs"]
+mod program;
 
 use clock::System;
 use redis::cmd;

@@ -1,0 +1,155 @@
+//! `redkeep restore FILE URL`, run as a user would.
+
+use crate::servers::{ALL, Server};
+use crate::{dump_of, run};
+use redis::cmd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder with a dump of five keys.
+fn source() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("five.rdb");
+    let dump = dump_of("redis-6.2", &|connection| {
+        for n in 0..4 {
+            cmd("SET").arg(format!("key:{n}")).arg(n).exec(connection).unwrap();
+        }
+        cmd("RPUSH").arg(&["list", "a", "b"]).exec(connection).unwrap();
+    });
+    std::fs::write(&path, dump).unwrap();
+    (folder, path)
+}
+
+fn redkeep(file: &Path, server: &Server, arguments: &str) -> (i32, String, String) {
+    let output: Output = Command::new(env!("CARGO_BIN_EXE_redkeep"))
+        .arg("restore")
+        .arg(file)
+        .arg(format!("redis://127.0.0.1:{}", server.port()))
+        .args(arguments.split_whitespace())
+        .env_remove("REDKEEP_PASSWORD")
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_dump_is_planned_restored_and_read_back() {
+    let (_folder, file) = source();
+    for name in ALL {
+        let server = Server::start(name, None).unwrap();
+        let (code, out, err) = redkeep(&file, &server, "--dry-run");
+        assert_eq!((code, err.as_str()), (0, ""), "{name}: {out}");
+        assert!(out.contains("5 keys of 5 would be restored"), "{out}");
+        assert_eq!(run(&server, "DBSIZE"), "0");
+        let (code, out, err) = redkeep(&file, &server, "--verify all");
+        assert_eq!((code, err.as_str()), (0, ""), "{name}: {out}");
+        assert!(out.contains("5 keys of 5 restored into"), "{out}");
+        assert!(out.contains("types and expiries of 5 keys, values of 5: the same"), "{out}");
+        assert_eq!(run(&server, "LINDEX list 1"), "b");
+        // Once more is in the way of itself.
+        let (code, out, err) = redkeep(&file, &server, "");
+        assert_eq!(code, 3, "{name}: {out}");
+        assert!(
+            out.contains("5 keys FAILED (exists)") && err.contains("--on-conflict"),
+            "{out}{err}"
+        );
+        run(&server, "SET key:1 other");
+        let (code, out, _) = redkeep(&file, &server, "--on-conflict skip --verify none --json");
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &json["restored"]["keys"]["skipped"]["existing"]), (0, &5.into()));
+        let (code, out, _) = redkeep(&file, &server, "--on-conflict skip --verify all");
+        assert_eq!(code, 4, "{name}: {out}");
+        assert!(out.contains("1 DIFFER") && out.contains("\"key:1\" in db 0: value"), "{out}");
+        let (code, out, _) = redkeep(
+            &file,
+            &server,
+            "--on-conflict replace --exact key:1 --rename-prefix key:=new:",
+        );
+        assert_eq!(code, 0, "{name}: {out}");
+        assert_eq!(run(&server, "GET new:1"), "1");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_damaged_dump_or_one_with_losses_changes_nothing() {
+    let (folder, file) = source();
+    let server = Server::start("redis-6.2", None).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let damaged = folder.path().join("damaged.rdb");
+    std::fs::write(&damaged, bytes).unwrap();
+    let (code, out, err) = redkeep(&damaged, &server, "");
+    assert_eq!(code, 3, "{out}{err}");
+    assert!(
+        out.contains("STOPPED: checksum") && err.contains("nothing was restored"),
+        "{out}{err}"
+    );
+    assert_eq!(run(&server, "DBSIZE"), "0");
+    let hashes =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/redis-7.4.1/expired/dump.rdb");
+    let (code, out, _) = redkeep(&hashes, &server, "");
+    assert_eq!(code, 3, "{out}");
+    assert_eq!(run(&server, "DBSIZE"), "0");
+    let (code, out, _) = redkeep(&hashes, &server, "--on-loss drop");
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("lost: expiries of hash fields"), "{out}");
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_checkpoint_is_kept_while_it_goes_on_and_removed_at_the_end() {
+    let (folder, file) = source();
+    let server = Server::start("redis-7.0", None).unwrap();
+    let kept = folder.path().join("how-far");
+    let argument = format!("--checkpoint {}", kept.display());
+    run(&server, "SET list other");
+    let one_pass = format!("{argument} --one-pass");
+    let (code, out, err) = redkeep(&file, &server, &one_pass);
+    assert!(code == 4 || code == 1, "{code}: {out}{err}");
+    assert!(out.contains("STOPPED"), "{out}");
+    run(&server, "FLUSHALL");
+    std::fs::write(&kept, "nonsense").unwrap();
+    let (code, _, err) = redkeep(&file, &server, &argument);
+    assert_eq!(code, 1);
+    assert!(err.contains("not a checkpoint"), "{err}");
+    std::fs::remove_file(&kept).unwrap();
+    let (code, out, err) = redkeep(&file, &server, &argument);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(!kept.exists(), "a finished restore has nothing to go on from");
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn with_the_log_off_meanwhile_the_data_are_there_after_a_crash() {
+    let (_folder, file) = source();
+    for name in ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let server = Server::start_in(name, folder, &["--appendonly", "yes"]).unwrap();
+        let (code, out, err) = redkeep(&file, &server, "--pause-log");
+        assert_eq!(code, 0, "{name}: {out}{err}");
+        assert!(out.contains("on again, and rewritten"), "{out}");
+        let copy = tempfile::tempdir().unwrap();
+        copy_all(&path, copy.path());
+        drop(server);
+        let again = Server::start_in(name, copy, &["--appendonly", "yes"]).unwrap();
+        assert_eq!(run(&again, "DBSIZE"), "5", "{name}");
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for entry in from.read_dir().unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy_all(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
