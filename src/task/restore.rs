@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
-use crate::live::ConnectionLike;
 #[cfg(feature = "digest")]
 use crate::live::restore::{CompareOutcome, CompareSink};
 use crate::live::restore::{RestoreOutcome, RestoreSink, Target};
@@ -114,10 +113,10 @@ pub struct Restored {
 /// println!("{} keys restored, {} failed", restored.keys.restored, restored.keys.failed);
 /// # Ok::<(), redkeep::Error>(())
 /// ```
-pub fn restore<C: ConnectionLike>(
+pub fn restore(
     source: impl Read,
     choice: &RestoreChoice,
-    mut sink: RestoreSink<'_, C>,
+    mut sink: RestoreSink<'_>,
 ) -> Result<Restored> {
     let target = sink.target().clone();
     let fails = sink.on_loss() == OnLoss::Fail;
@@ -212,10 +211,10 @@ impl Way {
 /// # Ok::<(), redkeep::Error>(())
 /// ```
 #[cfg(feature = "digest")]
-pub fn compare<C: ConnectionLike>(
+pub fn compare(
     source: impl Read,
     choice: &RestoreChoice,
-    mut sink: CompareSink<'_, C>,
+    mut sink: CompareSink<'_>,
 ) -> CompareOutcome {
     let target = sink.target().clone();
     let done = Way::new(choice, &target, false).bring(source, &mut sink);

@@ -74,6 +74,22 @@ impl Connection {
         Ok(&mut self.inner)
     }
 
+    /// Sends commands and does not wait for their answers. A connection that was lost is not renewed:
+    /// answers of the old one may still be waited for.
+    pub(crate) fn send_ahead(&mut self, commands: &[u8]) -> redis::RedisResult<()> {
+        if self.lost {
+            return Err(std::io::Error::from(std::io::ErrorKind::NotConnected).into());
+        }
+        let sent = self.inner.send_packed_command(commands);
+        self.watch(sent)
+    }
+
+    /// The next answer to what was sent ahead.
+    pub(crate) fn hear_one(&mut self) -> redis::RedisResult<Value> {
+        let answer = self.inner.recv_response();
+        self.watch(answer)
+    }
+
     /// After a failure on the way answers could be taken for those of other requests.
     fn watch<T>(&mut self, answer: redis::RedisResult<T>) -> redis::RedisResult<T> {
         self.lost |= answer.as_ref().is_err_and(|error| error.code().is_none());

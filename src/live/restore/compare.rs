@@ -5,8 +5,8 @@ use crate::error::{Error, Result, printable};
 use crate::export::CommandForm;
 use crate::live::cluster::Look;
 use crate::live::commands::{Access, NO_KEY, denial};
-use crate::live::connect::Connection;
 use crate::live::reply::{ask, bytes, number, settle, text, unexpected};
+use crate::live::restore::link::Link;
 use crate::live::restore::nodes::Nodes;
 use crate::live::restore::options::RestoreOptions;
 use crate::live::restore::outcome::Stopped;
@@ -18,7 +18,7 @@ use crate::rdb::{
     SliceReader, ValueType, Visit, Writer,
 };
 use crate::time::UnixMillis;
-use redis::{Cmd, ConnectionLike, Pipeline, Value};
+use redis::{Cmd, Pipeline, Value};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -202,8 +202,8 @@ impl Visit for FirstField {
 /// restored by plain commands, only the entries. What changes on the server meanwhile differs.
 ///
 /// See [`task::compare`](crate::task::compare) for an example.
-pub struct CompareSink<'s, C: ConnectionLike> {
-    nodes: Nodes<'s, C>,
+pub struct CompareSink<'s> {
+    nodes: Nodes<'s>,
     target: Target,
     sample: Sample,
     /// Whether it tells expiries as times, and not as what is left (since Redis 7.0).
@@ -221,16 +221,17 @@ pub struct CompareSink<'s, C: ConnectionLike> {
     stopped: Option<Stopped>,
 }
 
-impl<'s, C: ConnectionLike> CompareSink<'s, C> {
+impl<'s> CompareSink<'s> {
     /// A comparison with one server.
     ///
     /// # Errors
     /// As [`Target::ask`], though a replica may be compared with; `Usage` for a node of a cluster.
     pub fn new(
-        mut connection: C,
+        connection: impl Into<Link<'s>>,
         options: &RestoreOptions,
         sample: Sample,
-    ) -> Result<CompareSink<'s, C>> {
+    ) -> Result<CompareSink<'s>> {
+        let mut connection = connection.into();
         let target = Target::ask_for_reading(&mut connection, options)?;
         if target.cluster {
             return Err(Error::usage("a node of a cluster: compare with the cluster as a whole"));
@@ -239,7 +240,7 @@ impl<'s, C: ConnectionLike> CompareSink<'s, C> {
         Self::with(nodes, target, sample)
     }
 
-    fn with(mut nodes: Nodes<'s, C>, target: Target, sample: Sample) -> Result<CompareSink<'s, C>> {
+    fn with(mut nodes: Nodes<'s>, target: Target, sample: Sample) -> Result<CompareSink<'s>> {
         let exact = match ask(&mut nodes.get(0)?.connection, &["PEXPIRETIME", NO_KEY])? {
             Ok(_) => true,
             // The right to that key is missing, and not the one to the command.
@@ -504,7 +505,7 @@ fn digest_into(stream_state: bool, seen: &Rc<Cell<Option<Digest32>>>) -> Content
         .digest_keys(move |_, _, digest| last.set(Some(digest)))
 }
 
-impl<'s> CompareSink<'s, Connection> {
+impl<'s> CompareSink<'s> {
     /// A comparison with all masters of a cluster, whose slots must not be on their way.
     ///
     /// # Errors
@@ -513,14 +514,14 @@ impl<'s> CompareSink<'s, Connection> {
         look: &Look,
         options: &RestoreOptions,
         sample: Sample,
-    ) -> Result<CompareSink<'s, Connection>> {
+    ) -> Result<CompareSink<'s>> {
         let mut nodes = Nodes::cluster(look)?;
         let target = Target::ask_for_reading(&mut nodes.get(0)?.connection, options)?;
         Self::with(nodes, target, sample)
     }
 }
 
-impl<C: ConnectionLike> EntrySink for CompareSink<'_, C> {
+impl EntrySink for CompareSink<'_> {
     fn event(&mut self, event: &Event<'_>) -> Result<()> {
         CompareSink::event(self, event)
     }

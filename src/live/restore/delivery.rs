@@ -8,18 +8,21 @@ use crate::live::restore::nodes::{Nodes, run_id};
 use crate::live::restore::options::Conflict;
 use crate::live::restore::outcome::RestoreOutcome;
 use crate::live::restore::verdict::{Verdict, place, verdict};
-use redis::{ConnectionLike, Value};
+use redis::Value;
 use std::time::Duration;
 
 /// The first and the longest wait before a state that passes is looked at again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
+/// A batch of more bytes than this is not sent while another is on its way.
+const AHEAD: usize = 4 << 20;
+
 /// How often a key may be sent on to another node.
 const HOPS: u32 = 8;
 
 /// Brings batches to the servers and keeps the account.
-pub(super) struct Delivery<'s, C> {
-    pub(super) nodes: Nodes<'s, C>,
+pub(super) struct Delivery<'s> {
+    pub(super) nodes: Nodes<'s>,
     pub(super) clock: &'s dyn Clock,
     pub(super) conflict: Conflict,
     pub(super) patience: Duration,
@@ -29,7 +32,111 @@ pub(super) struct Delivery<'s, C> {
     pub(super) gave_up_part: bool,
 }
 
-impl<C: ConnectionLike> Delivery<'_, C> {
+impl Delivery<'_> {
+    /// Sends a batch and hears of the one before it, so that the server is never without work; what
+    /// that won't do for is delivered at once. Gives a spent batch back for its room.
+    pub(super) fn post(&mut self, node: usize, batch: Batch) -> Result<Option<Batch>> {
+        if !self.can_be_ahead(node, &batch)? {
+            if let Err(error) = self.hear(node) {
+                self.outcome.not_sent += batch.untold();
+                return Err(error);
+            }
+            return self.deliver(node, batch).map(Some);
+        }
+        let at = self.nodes.get(node)?;
+        if at.connection.send(&batch.bytes).is_err() {
+            let before = at.ahead.take();
+            return self.recover(node, before.into_iter().chain([batch]).collect());
+        }
+        match at.ahead.replace(batch) {
+            Some(before) => self.hear_of(node, before),
+            None => Ok(None),
+        }
+    }
+
+    fn can_be_ahead(&mut self, node: usize, batch: &Batch) -> Result<bool> {
+        let alone = self.nodes.count() == 1 && !self.dry_run;
+        let node = self.nodes.get(node)?;
+        let simple = batch.sent().iter().all(|sent| !sent.shape.is_plain());
+        let selected = batch.ahead() == 0 || node.has(batch.db);
+        Ok(alone
+            && simple
+            && selected
+            && batch.bytes.len() <= AHEAD
+            && node.connection.sends_ahead())
+    }
+
+    /// Hears of the batch that was sent ahead.
+    pub(super) fn hear(&mut self, node: usize) -> Result<()> {
+        match self.nodes.get(node)?.ahead.take() {
+            Some(batch) => self.hear_of(node, batch).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn hear_of(&mut self, node: usize, mut batch: Batch) -> Result<Option<Batch>> {
+        let at = self.nodes.get(node)?;
+        let settled = match at.connection.hear(batch.answers()) {
+            Ok(answers) => self.settle(&mut batch, answers, HOPS),
+            Err(error) if error.is_io() => {
+                let next = at.ahead.take();
+                return self.recover(node, [batch].into_iter().chain(next).collect());
+            }
+            Err(error) => Err(error),
+        };
+        match settled {
+            Ok(later) if later.is_empty() => Ok(Some(batch)),
+            Ok(later) => {
+                if let Err(error) = self.hear(node) {
+                    self.outcome.not_sent += later.untold();
+                    return Err(error);
+                }
+                self.deliver(node, later).map(Some)
+            }
+            Err(error) => {
+                self.count_rest(&batch, &error);
+                // The next one is on its way all the same, and in the account.
+                let at = self.nodes.get(node)?;
+                if let Some(mut next) = at.ahead.take() {
+                    let answers = at.connection.hear(next.answers());
+                    let settled = answers.and_then(|answers| self.settle(&mut next, answers, HOPS));
+                    match settled {
+                        Ok(later) => self.outcome.not_sent += later.untold(),
+                        Err(error) => self.count_rest(&next, &error),
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends batches once more whose answers were lost.
+    fn recover(&mut self, node: usize, batches: Vec<Batch>) -> Result<Option<Batch>> {
+        let until = self.clock.elapsed().saturating_add(self.patience);
+        let mut found = self.find_again(node, until);
+        let mut spent = None;
+        for batch in batches {
+            match &found {
+                Ok(()) => {
+                    let again = self.again(&batch);
+                    match self.deliver(node, again) {
+                        Ok(batch) => spent = Some(batch),
+                        Err(error) => found = Err(error),
+                    }
+                }
+                Err(_) => self.outcome.unknown += batch.untold(),
+            }
+        }
+        found.map(|()| spent)
+    }
+
+    /// The keys of a batch of which nothing is told, after an error.
+    fn count_rest(&mut self, batch: &Batch, error: &Error) {
+        let unsure = error.is_io() || error.fault() == Some(Fault::ServerReply);
+        let outcome = &mut self.outcome;
+        *(if unsure { &mut outcome.unknown } else { &mut outcome.not_sent }) += batch.untold();
+    }
+
     /// Delivers a batch, again and again where that helps, and gives it back for its room. On an error
     /// all of its keys are in the account too.
     pub(super) fn deliver(&mut self, node: usize, batch: Batch) -> Result<Batch> {
@@ -56,10 +163,7 @@ impl<C: ConnectionLike> Delivery<'_, C> {
                     if error.fault() == Some(Fault::ServerBusy) && self.clock.elapsed() < until => {
                 }
                 Err(error) => {
-                    let unsure = error.is_io() || error.fault() == Some(Fault::ServerReply);
-                    let outcome = &mut self.outcome;
-                    let keys = if unsure { &mut outcome.unknown } else { &mut outcome.not_sent };
-                    *keys += batch.untold();
+                    self.count_rest(&batch, &error);
                     return Err(error);
                 }
             }

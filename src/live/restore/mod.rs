@@ -19,6 +19,7 @@ mod checkpoint;
 #[cfg(feature = "digest")]
 mod compare;
 mod delivery;
+mod link;
 mod nodes;
 mod options;
 mod outcome;
@@ -29,6 +30,7 @@ mod verdict;
 pub use checkpoint::Checkpoint;
 #[cfg(feature = "digest")]
 pub use compare::{CompareOutcome, CompareSink, DifferingKey, Differs, Sample};
+pub use link::Link;
 pub use options::{Conflict, RestoreOptions};
 pub use outcome::{
     FailedKey, Failure, FunctionCounts, RestoreOutcome, RestoreProgress, Skipped, Stopped,

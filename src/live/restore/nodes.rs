@@ -6,21 +6,29 @@ use crate::live::connect::Connection;
 use crate::live::info::Info;
 use crate::live::reply::{broken, settle, unexpected};
 use crate::live::restore::batch::Batch;
+use crate::live::restore::link::Link;
 use redis::{ConnectionLike, Value};
 use std::collections::BTreeSet;
 
 /// A server, and what waits to be sent to it.
-pub(super) struct Node<C> {
-    pub(super) connection: C,
+pub(super) struct Node<'s> {
+    pub(super) connection: Link<'s>,
     pub(super) batch: Batch,
+    /// Sent, and not answered yet.
+    pub(super) ahead: Option<Batch>,
     pub(super) run_id: String,
     /// Databases that it has, as was tried.
     dbs: BTreeSet<u64>,
 }
 
-impl<C: ConnectionLike> Node<C> {
-    pub(super) fn new(connection: C, run_id: String) -> Node<C> {
-        Node { connection, batch: Batch::default(), run_id, dbs: BTreeSet::new() }
+impl<'s> Node<'s> {
+    pub(super) fn new(connection: Link<'s>, run_id: String) -> Node<'s> {
+        Node { connection, batch: Batch::default(), ahead: None, run_id, dbs: BTreeSet::new() }
+    }
+
+    /// Whether a database is known to be there, so that selecting it cannot fail.
+    pub(super) fn has(&self, db: u64) -> bool {
+        self.dbs.contains(&db)
     }
 
     /// Sends commands and waits for all their answers.
@@ -50,24 +58,24 @@ impl<C: ConnectionLike> Node<C> {
 }
 
 /// How a connection to another node of a cluster is made, from its address.
-pub(super) type Opener<'s, C> = Box<dyn FnMut(&str) -> Result<C> + 's>;
+type Opener<'s> = Box<dyn FnMut(&str) -> Result<Link<'s>> + 's>;
 
 /// All servers, and which of them has which slot.
-pub(super) struct Nodes<'s, C> {
-    all: Vec<Node<C>>,
-    cluster: Option<Cluster<'s, C>>,
+pub(super) struct Nodes<'s> {
+    all: Vec<Node<'s>>,
+    cluster: Option<Cluster<'s>>,
 }
 
-struct Cluster<'s, C> {
+struct Cluster<'s> {
     /// By node.
     addresses: Vec<String>,
     /// By slot.
     owners: Vec<usize>,
-    open: Opener<'s, C>,
+    open: Opener<'s>,
 }
 
-impl<'s, C: ConnectionLike> Nodes<'s, C> {
-    pub(super) fn one(connection: C, run_id: String) -> Nodes<'s, C> {
+impl<'s> Nodes<'s> {
+    pub(super) fn one(connection: Link<'s>, run_id: String) -> Nodes<'s> {
         Nodes { all: vec![Node::new(connection, run_id)], cluster: None }
     }
 
@@ -82,12 +90,17 @@ impl<'s, C: ConnectionLike> Nodes<'s, C> {
         Ok(all)
     }
 
-    pub(super) fn get(&mut self, node: usize) -> Result<&mut Node<C>> {
+    pub(super) fn get(&mut self, node: usize) -> Result<&mut Node<'s>> {
         self.all.get_mut(node).ok_or_else(|| Error::from_fault(Fault::Internal))
     }
 
     pub(super) fn count(&self) -> usize {
         self.all.len()
+    }
+
+    /// Whether something was sent whose answers are still to come.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.all.iter().any(|node| node.ahead.is_some())
     }
 
     /// Whether a database has to be selected; most clusters have only the one, and refuse that.
@@ -127,15 +140,15 @@ impl<'s, C: ConnectionLike> Nodes<'s, C> {
     }
 }
 
-impl<'s> Nodes<'s, Connection> {
+impl<'s> Nodes<'s> {
     /// The masters of a cluster, all of which have to be there.
-    pub(super) fn cluster(look: &Look) -> Result<Nodes<'s, Connection>> {
+    pub(super) fn cluster(look: &Look) -> Result<Nodes<'s>> {
         look.nodes.complete()?;
         let (mut all, mut addresses) = (Vec::new(), Vec::new());
         for shard in &look.nodes.shards {
             let mut connection = shard.open_master(&look.asked)?;
             let run_id = run_id(&mut connection)?;
-            all.push(Node::new(connection, run_id));
+            all.push(Node::new(connection.into(), run_id));
             addresses.push(shard.master.address());
         }
         let owners = look.nodes.table().into_iter().map(Option::unwrap_or_default).collect();
@@ -149,7 +162,7 @@ impl<'s> Nodes<'s, Connection> {
                 "" => asked.place().map_or_else(String::new, |(host, _)| host),
                 host => host.to_owned(),
             };
-            Connection::open(asked.clone().at(host, port))
+            Connection::open(asked.clone().at(host, port)).map(Link::from)
         });
         Ok(Nodes { all, cluster: Some(Cluster { addresses, owners, open }) })
     }

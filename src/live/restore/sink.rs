@@ -4,11 +4,11 @@ use crate::error::{Error, Fault, Result};
 use crate::export::{CommandForm, CommandsOptions, Fate, KeyCommands};
 use crate::live::clock::Clock;
 use crate::live::cluster::Look;
-use crate::live::connect::Connection;
 use crate::live::reply::settle;
 use crate::live::restore::batch::Shape;
 use crate::live::restore::checkpoint::Checkpoint;
 use crate::live::restore::delivery::Delivery;
+use crate::live::restore::link::Link;
 use crate::live::restore::nodes::Nodes;
 use crate::live::restore::options::{Conflict, RestoreOptions};
 use crate::live::restore::outcome::{RestoreOutcome, RestoreProgress, Stopped};
@@ -49,14 +49,16 @@ type Watch<'s> = Box<dyn FnMut(&RestoreProgress) -> ControlFlow<()> + 's>;
 /// assert!(outcome.is_complete(), "{:?}", outcome.stopped);
 /// # Ok::<(), redkeep::Error>(())
 /// ```
-pub struct RestoreSink<'s, C: ConnectionLike> {
-    delivery: Delivery<'s, C>,
+pub struct RestoreSink<'s> {
+    delivery: Delivery<'s>,
     options: RestoreOptions,
     target: Target,
     encoder: KeyCommands,
     buf: StrBuf,
     current: Current,
     watch: Option<Watch<'s>>,
+    /// What is settled once the batch that was sent ahead is heard of.
+    ahead: Option<Checkpoint>,
     /// Keys that the target had evicted before.
     evicted: Option<u64>,
     stopped: Option<Stopped>,
@@ -77,16 +79,17 @@ struct Current {
     open: bool,
 }
 
-impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
+impl<'s> RestoreSink<'s> {
     /// A sink into one server, which is asked what has to be known of it.
     ///
     /// # Errors
     /// As [`Target::ask`], and `Usage` for a node of a cluster, which has only some of the slots.
     pub fn new(
-        mut connection: C,
+        connection: impl Into<Link<'s>>,
         clock: &'s dyn Clock,
         options: RestoreOptions,
-    ) -> Result<RestoreSink<'s, C>> {
+    ) -> Result<RestoreSink<'s>> {
+        let mut connection = connection.into();
         let target = Target::ask(&mut connection, &options)?;
         if target.cluster {
             return Err(Error::usage("a node of a cluster: restore into the cluster as a whole"));
@@ -96,11 +99,11 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
     }
 
     fn with(
-        mut nodes: Nodes<'s, C>,
+        mut nodes: Nodes<'s>,
         target: Target,
         clock: &'s dyn Clock,
         options: RestoreOptions,
-    ) -> Result<RestoreSink<'s, C>> {
+    ) -> Result<RestoreSink<'s>> {
         let evicted = nodes.evicted()?;
         let most = options.plain_over.unwrap_or(u64::MAX).min(target.most);
         let mut limits = options.limits;
@@ -134,6 +137,7 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
             buf: StrBuf::new().inflated_limit(options.limits.inflated),
             current: Current::default(),
             watch: None,
+            ahead: None,
             stopped: None,
             options,
             target,
@@ -146,7 +150,7 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
     pub fn watch(
         mut self,
         watch: impl FnMut(&RestoreProgress) -> ControlFlow<()> + 's,
-    ) -> RestoreSink<'s, C> {
+    ) -> RestoreSink<'s> {
         self.watch = Some(Box::new(watch));
         self
     }
@@ -246,6 +250,7 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
         }
         if other_db || keys >= self.options.batch_keys || bytes >= self.options.batch_bytes {
             self.send_all()?;
+            self.tell()?;
         }
         Ok(())
     }
@@ -350,6 +355,7 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
             load.arg("REPLACE");
         }
         load.arg(function.code.bytes(&mut self.buf)?);
+        self.hear_all()?;
         let mut there = false;
         for node in 0..self.delivery.nodes.count() {
             let connection = &mut self.delivery.nodes.get(node)?.connection;
@@ -366,27 +372,43 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
         Ok(())
     }
 
-    /// Sends what waits everywhere, after which all keys that were read are settled.
+    /// Sends what waits everywhere; the answers to the last batch may be still to come.
     fn send_all(&mut self) -> Result<()> {
         (0..self.delivery.nodes.count()).try_for_each(|node| self.send(node))?;
         let Current { db, name, .. } = &self.current;
         let outcome = &mut self.delivery.outcome;
         if !self.options.dry_run && outcome.read > 0 {
-            outcome.checkpoint = Some(Checkpoint::after(outcome.read, *db, name));
+            let here = Checkpoint::after(outcome.read, *db, name);
+            outcome.checkpoint = match self.delivery.nodes.is_ahead() {
+                true => self.ahead.replace(here).or(outcome.checkpoint),
+                false => Some(here),
+            };
         }
-        self.tell()
+        Ok(())
     }
 
-    /// Sends what waits for a node, and hears what becomes of it.
+    /// Hears of all that was sent.
+    fn hear_all(&mut self) -> Result<()> {
+        if !self.delivery.nodes.is_ahead() {
+            return Ok(());
+        }
+        (0..self.delivery.nodes.count()).try_for_each(|node| self.delivery.hear(node))?;
+        let checkpoint = &mut self.delivery.outcome.checkpoint;
+        *checkpoint = self.ahead.take().or(*checkpoint);
+        Ok(())
+    }
+
+    /// Sends what waits for a node.
     fn send(&mut self, node: usize) -> Result<()> {
         let batch = std::mem::take(&mut self.delivery.nodes.get(node)?.batch);
         if batch.is_empty() {
             self.delivery.nodes.get(node)?.batch = batch;
             return Ok(());
         }
-        let mut spent = self.delivery.deliver(node, batch)?;
-        spent.clear();
-        self.delivery.nodes.get(node)?.batch = spent;
+        if let Some(mut spent) = self.delivery.post(node, batch)? {
+            spent.clear();
+            self.delivery.nodes.get(node)?.batch = spent;
+        }
         Ok(())
     }
 
@@ -420,6 +442,10 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
             };
             self.stopped = sent.err().map(|error| Stopped::by(&error));
         }
+        // What is on its way is in the account, whatever stopped the rest.
+        if let Err(error) = self.hear_all() {
+            self.stopped.get_or_insert_with(|| Stopped::by(&error));
+        }
         if self.current.open {
             self.delivery.outcome.not_sent += 1;
             // A key of which only a part came is of no use to anybody.
@@ -443,7 +469,7 @@ impl<'s, C: ConnectionLike> RestoreSink<'s, C> {
     }
 }
 
-impl<'s> RestoreSink<'s, Connection> {
+impl<'s> RestoreSink<'s> {
     /// A sink into all masters of a cluster. A key goes to the node that has its slot, and on to another
     /// where it has moved.
     ///
@@ -468,14 +494,14 @@ impl<'s> RestoreSink<'s, Connection> {
         look: &Look,
         clock: &'s dyn Clock,
         options: RestoreOptions,
-    ) -> Result<RestoreSink<'s, Connection>> {
+    ) -> Result<RestoreSink<'s>> {
         let mut nodes = Nodes::cluster(look)?;
         let target = Target::ask(&mut nodes.get(0)?.connection, &options)?;
         Self::with(nodes, target, clock, options)
     }
 }
 
-impl<C: ConnectionLike> EntrySink for RestoreSink<'_, C> {
+impl EntrySink for RestoreSink<'_> {
     #[inline]
     fn event(&mut self, event: &Event<'_>) -> Result<()> {
         RestoreSink::event(self, event)
