@@ -34,6 +34,16 @@ pub struct Look {
     pub silent: Vec<Silent>,
 }
 
+impl Look {
+    /// The ways to the node that was asked and to all masters, for [`ClusterNodes::look`] to look again
+    /// though one of them may be gone by then.
+    #[must_use]
+    pub fn seeds(&self) -> Vec<ConnectOptions> {
+        let masters = self.nodes.shards.iter().map(|shard| shard.master.options(&self.asked));
+        [self.asked.clone()].into_iter().chain(masters).collect()
+    }
+}
+
 impl ClusterNodes {
     /// Asks the first of these nodes that answers for all, and then each master.
     ///
