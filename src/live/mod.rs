@@ -38,6 +38,7 @@ mod scan;
 pub mod sentinel;
 mod settings;
 mod snapshot;
+mod space;
 
 pub use bgsave::{BgsaveFile, BgsaveOptions, bgsave};
 pub use clock::Clock;
