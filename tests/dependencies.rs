@@ -29,7 +29,7 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 13] = [
+const OPTIONAL: [(&str, &[&str]); 14] = [
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
     ("blake3", &["digest"]),
@@ -38,6 +38,7 @@ const OPTIONAL: [(&str, &[&str]); 13] = [
     ("memmap2", &["mmap"]),
     ("redis", &["live"]),
     ("regex", &["regex"]),
+    ("rustix", &["live"]),
     ("rustls", &["live-tls"]),
     ("rustls-native-certs", &["live-tls"]),
     ("serde", &["json"]),

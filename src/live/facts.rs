@@ -177,6 +177,8 @@ pub struct Files {
     pub dir: Option<PathBuf>,
     /// The dump file.
     pub dump: Option<PathBuf>,
+    /// Bytes that can still be written to the disk of the data directory, where that is reached from here.
+    pub free_bytes: Option<u64>,
     /// The name of the log, or of its parts.
     pub log_name: Option<String>,
     /// The folder of the log's parts, below the data directory.
@@ -190,6 +192,7 @@ impl Files {
             why_unknown: None,
             dir: settings.dir(),
             dump: settings.dump(),
+            free_bytes: None,
             log_name: settings.get("appendfilename").map(str::to_owned),
             log_dir: settings.get("appenddirname").map(str::to_owned),
         }

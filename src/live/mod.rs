@@ -42,6 +42,7 @@ mod scan;
 pub mod sentinel;
 pub(crate) mod settings;
 mod snapshot;
+mod space;
 
 pub use bgsave::{BgsaveFile, BgsaveOptions, bgsave};
 pub use clock::Clock;

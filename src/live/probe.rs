@@ -10,6 +10,7 @@ use crate::live::persistence::{CrashLoss, Persistence};
 use crate::live::preflight::{Finding, Skew, preflight};
 use crate::live::reply::{ask, list, number};
 use crate::live::settings::{Settings, SettingsSource};
+use crate::live::space;
 use crate::time::UnixMillis;
 use redis::ConnectionLike;
 use std::path::PathBuf;
@@ -155,6 +156,14 @@ pub fn probe(
     if files.source == SettingsSource::Unknown {
         files.why_unknown = settings.refusal.as_ref().map(|refusal| refusal.words());
     }
+    // Another machine may have a folder of the same name.
+    let host = Host::of(&server, &files);
+    let folder = match (&host, &options.dump_file) {
+        (_, Some(dump)) => dump.parent(),
+        (Some(_), None) => files.dir.as_deref(),
+        (None, None) => None,
+    };
+    files.free_bytes = folder.and_then(space::free);
     let mut probe = Probe {
         at_risk: CrashLoss::of(&persistence, now),
         replication: Replication::of(&info),
@@ -163,7 +172,7 @@ pub fn probe(
         databases: settings.get("databases").and_then(|count| count.parse().ok()),
         dbs: Database::all(&info),
         memory: Memory::of(&info),
-        host: Host::of(&server, &files),
+        host,
         clock,
         drivers: Vec::new(),
         findings: Vec::new(),

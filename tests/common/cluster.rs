@@ -163,7 +163,7 @@ fn command(words: &[&str]) -> redis::Cmd {
 }
 
 /// Before Redis 7.0 nodes talk to each other at a port that is 10000 higher.
-fn bus_port() -> u16 {
+pub(crate) fn bus_port() -> u16 {
     loop {
         let port = any_port();
         let bus = port.checked_add(10_000);

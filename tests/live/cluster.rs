@@ -109,9 +109,11 @@ fn a_master_that_is_gone_is_named_and_so_is_what_its_replica_lacks() {
         let mut cluster = Cluster::start(name, 3, &["--cluster-replica-no-failover", "yes"]);
         let replica = cluster.add_replica(2);
         let id = cluster.id(2);
+        let before = ClusterNodes::look(&[seed(&cluster, 2)]).unwrap();
         let gone = cluster.nodes.remove(2);
         drop(gone);
-        let look = ClusterNodes::look(&[seed(&cluster, 0)]).unwrap();
+        let look = ClusterNodes::look(&before.seeds()).unwrap();
+        assert!(before.nodes.changed(&look.nodes).moved.is_empty(), "{name}");
         let [silent] = look.silent.as_slice() else { panic!("{name}: {look:?}") };
         assert_eq!(silent.id, id, "{name}");
         assert!(silent.why.contains(&silent.address), "{name}: {silent:?}");

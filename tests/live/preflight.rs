@@ -85,11 +85,16 @@ fn a_server_of_this_machine_is_known_to_be_that() {
             _ => Overcommit::Never,
         };
         assert_eq!(host.overcommit, Some(known), "{name}");
+        assert!(found.files.free_bytes > Some(0), "{name}: {:?}", found.files);
         assert_eq!(severity(&found, "log_wins"), Some(Severity::Note), "{name}");
         assert!(found.persistence.log_bytes.is_some(), "{name}: {:?}", found.persistence);
         // Without its directory nobody knows whether that process is the same.
         let server = start(name, &["--rename-command", "CONFIG", ""]);
-        assert_eq!(ask(&mut open(&server)).host, None, "{name}");
+        let found = ask(&mut open(&server));
+        assert_eq!((found.host, found.files.free_bytes), (None, None), "{name}");
+        let seen = ProbeOptions::default().dump_file(server.folder().join("dump.rdb"));
+        let found = probe(&mut open(&server), &seen).unwrap();
+        assert!(found.files.free_bytes > Some(0), "{name}");
     }
 }
 

@@ -55,3 +55,27 @@ fn each_driver_works_with_the_rights_that_it_needs_and_names_one_that_lacks() {
         }
     }
 }
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn each_driver_works_over_a_socket_of_this_machine() {
+    for name in ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, dump) = (folder.path().join("s"), folder.path().join("out.rdb"));
+        let server = start(name, &["--unixsocket", socket.to_str().unwrap()]);
+        let mut admin = open(&server);
+        run(&mut admin, "SET a 1");
+        run(&mut admin, "ACL SETUSER bk on >s3cret +@all ~*");
+        let url = format!("unix://{}?user=bk&pass=s3cret", socket.display());
+        for (driver, ..) in RIGHTS {
+            let done = Command::new(env!("CARGO_BIN_EXE_redkeep"))
+                .args(["snapshot", &url, "--driver", driver, "--force"])
+                .args(["-o", dump.to_str().unwrap()])
+                .output()
+                .unwrap();
+            let said = String::from_utf8(done.stderr).unwrap();
+            assert_eq!(done.status.code(), Some(0), "{name} {driver}: {said}");
+            assert_eq!(keys(&std::fs::read(&dump).unwrap()), ["a"], "{name} {driver}");
+        }
+    }
+}

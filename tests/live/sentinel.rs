@@ -1,11 +1,17 @@
 //! Masters and replicas that sentinels lead to.
 
+use crate::cluster::wait;
 use crate::sentinels::{NAME, Trio, sentinel};
 use crate::servers::{ALL, Server};
 use crate::{open, run, start};
 use redkeep::live::sentinel::Sentinels;
 use redkeep::live::{ConnectOptions, Connection};
 use redkeep::{Error, ErrorKind, Fault};
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 fn at(server: &Server) -> ConnectOptions {
     ConnectOptions::new(format!("redis://127.0.0.1:{}", server.port()))
@@ -138,6 +144,55 @@ fn sentinels_and_servers_have_logins_of_their_own_and_show_neither() {
             let shown = format!("{error} {error:?}");
             assert!(!shown.contains("wr0ng") && !shown.contains("s3cret"), "{shown}");
         }
+    }
+}
+
+/// Passes connections on to a port for as long as it may; then it holds what comes, and nobody is told.
+fn valve(to: u16) -> (u16, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let open = Arc::new(AtomicBool::new(true));
+    let gate = Arc::clone(&open);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) =
+                (client.unwrap(), TcpStream::connect(("127.0.0.1", to)).unwrap());
+            let (mut up, mut down) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || io::copy(&mut up, &mut down));
+            let gate = Arc::clone(&gate);
+            std::thread::spawn(move || {
+                let mut buf = [0; 4096];
+                while let Ok(n @ 1..) = server.read(&mut buf) {
+                    while !gate.load(Relaxed) {
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    client.write_all(&buf[..n]).unwrap_or_default();
+                }
+            });
+        }
+    });
+    (port, open)
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_replica_that_lacks_too_much_is_none_that_will_do() {
+    for name in ALL {
+        let master = start(name, &["--repl-diskless-sync-delay", "0"]);
+        let replica = start(name, &[]);
+        let (through, open_valve) = valve(master.port());
+        run(&mut open(&replica), &format!("REPLICAOF 127.0.0.1 {through}"));
+        let watcher = sentinel(name, master.port(), "");
+        let strict = Sentinels::new([at(&watcher)], NAME, login()).most_behind(1 << 20);
+        wait("the replica is there", || strict.replica().is_ok());
+        open_valve.store(false, Relaxed);
+        run(&mut open(&master), &format!("SET big {}", "x".repeat(3 << 20)));
+        nobody(strict.replica().unwrap_err(), "bytes behind");
+        let any = Sentinels::new([at(&watcher)], NAME, login());
+        let behind = any.replica().unwrap().behind.unwrap();
+        assert!(behind > 3 << 20, "{name}: {behind}");
+        open_valve.store(true, Relaxed);
+        wait("the replica is up to date", || strict.replica().is_ok());
     }
 }
 

@@ -1,8 +1,10 @@
 //! Servers behind TLS, of those that are built with it.
 
+use crate::cluster::{bus_port, wait};
 use crate::keys;
 use crate::servers::{Server, any_port};
 use redkeep::Fault;
+use redkeep::live::cluster::{ClusterNodes, Shard};
 use redkeep::live::replication::{self, ReplicationOptions, Wire, snapshot_into};
 use redkeep::live::{ConnectOptions, Connection, ProbeOptions, probe};
 use redkeep::rdb::check::CheckOptions;
@@ -225,5 +227,55 @@ fn the_program_trusts_the_system_or_the_file_that_is_named() {
             assert_eq!(done.status.code(), Some(code), "{name} {ca:?} {system}: {said}");
         }
         assert_eq!(keys(&std::fs::read(file("out.rdb")).unwrap()), ["a"], "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn the_nodes_of_a_cluster_are_reached_over_tls_where_the_first_is() {
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (ca, own, key) = (file("ca.pem"), file("own.pem"), file("own.key"));
+    for name in NAMES {
+        let node = |slots: std::ops::Range<u16>| {
+            let (dir, port) = (tempfile::tempdir().unwrap(), bus_port());
+            let (path, port_word) = (dir.path().display().to_string(), port.to_string());
+            let settings = [
+                ["--bind", "127.0.0.1"],
+                ["--dir", &path],
+                ["--cluster-enabled", "yes"],
+                ["--tls-cluster", "yes"],
+                ["--tls-port", &port_word],
+                ["--tls-ca-cert-file", &ca],
+                ["--tls-cert-file", &own],
+                ["--tls-key-file", &key],
+                ["--cluster-announce-hostname", "localhost"],
+                ["--cluster-preferred-endpoint-type", "hostname"],
+            ];
+            let server = Server::launch(name, dir, &settings.concat(), "DBSIZE", any_port).unwrap();
+            let mut admin = server.connect().unwrap();
+            let mut command = redis::cmd("CLUSTER");
+            command.arg("ADDSLOTS").arg(slots.collect::<Vec<_>>()).exec(&mut admin).unwrap();
+            (server, port)
+        };
+        let ((first, port), (second, other)) = (node(0..8192), node(8192..16384));
+        crate::run(&mut second.connect().unwrap(), "CLUSTER SET-CONFIG-EPOCH 2");
+        crate::run(&mut first.connect().unwrap(), &format!("CLUSTER MEET 127.0.0.1 {other}"));
+        let options = trusted(folder.path(), port);
+        let mut last = None;
+        wait("the nodes know each other", || {
+            last = ClusterNodes::look(std::slice::from_ref(&options)).ok();
+            let named = |shard: &Shard| shard.master.host.as_deref() == Some("localhost");
+            last.as_ref()
+                .is_some_and(|look| look.nodes.shards.iter().filter(|s| named(s)).count() == 2)
+        });
+        let look = last.unwrap();
+        assert!(look.silent.is_empty(), "{name}: {look:?}");
+        let ports: Vec<_> = look.nodes.shards.iter().map(|shard| shard.master.port).collect();
+        assert_eq!(ports, [port, other], "{name}");
+        for shard in &look.nodes.shards {
+            assert!(shard.open_master(&look.asked).unwrap().options().is_tls(), "{name}");
+        }
     }
 }

@@ -34,14 +34,27 @@ pub struct Look {
     pub silent: Vec<Silent>,
 }
 
+impl Look {
+    /// The ways to the node that was asked and to all masters, for [`ClusterNodes::look`] to look again
+    /// though one of them may be gone by then.
+    #[must_use]
+    pub fn seeds(&self) -> Vec<ConnectOptions> {
+        let masters = self.nodes.shards.iter().map(|shard| shard.master.options(&self.asked));
+        [self.asked.clone()].into_iter().chain(masters).collect()
+    }
+}
+
 impl ClusterNodes {
     /// Asks the first of these nodes that answers for all, and then each master.
     ///
     /// # Errors
     /// `Server` where none of them answers, with what became of each: `no_server`, or `server_denied` where
-    /// each refuses the login; `server_busy`, which may pass, where masters do not agree who has a slot. A master that is gone is no error but one of
-    /// [`Look::silent`].
+    /// each refuses the login; `server_busy`, which may pass, where masters do not agree who has a slot; `Usage` without seeds. A master that is gone is no error
+    /// but one of [`Look::silent`].
     pub fn look(seeds: &[ConnectOptions]) -> Result<Look> {
+        if seeds.is_empty() {
+            return Err(Error::usage("no node of a cluster to ask"));
+        }
         let mut failures = Failures::default();
         for seed in seeds {
             let asked = Connection::open(seed.clone())
@@ -60,7 +73,8 @@ fn all(asked: ConnectOptions, mut nodes: ClusterNodes, own: Option<&str>) -> Res
     // What one node calls "here" is somewhere else for the next.
     let here = asked.place().map(|(host, _)| host);
     let shards = nodes.shards.iter_mut();
-    for node in shards.flat_map(|shard| shard.replicas.iter_mut().chain([&mut shard.master])) {
+    let nodes_of = shards.flat_map(|shard| shard.replicas.iter_mut().chain([&mut shard.master]));
+    for node in nodes_of.chain(&mut nodes.idle) {
         if node.host.is_none() {
             node.host.clone_from(&here);
         }
@@ -68,7 +82,8 @@ fn all(asked: ConnectOptions, mut nodes: ClusterNodes, own: Option<&str>) -> Res
     let mut silent = Vec::new();
     let mut moving = nodes.moving.clone();
     for shard in nodes.shards.iter().filter(|shard| Some(shard.master.id.as_str()) != own) {
-        let told = Connection::open(shard.master.options(&asked))
+        let told = believed(&shard.master)
+            .and_then(|()| Connection::open(shard.master.options(&asked)))
             .and_then(|mut server| ClusterNodes::ask(&mut server));
         match told {
             Ok(told) => {
@@ -134,10 +149,17 @@ impl Shard {
 
 /// A replica that may be read, and how much it has.
 fn follower(replica: &ClusterNode, asked: &ConnectOptions) -> Result<(u64, Connection)> {
-    if matches!(replica.state, NodeState::Failed | NodeState::Unreachable) {
-        return Err(Error::from_fault(Fault::ServerBusy).with_detail("the cluster calls it failed"));
-    }
+    believed(replica)?;
     let (mut server, offset) = reach_replica(replica.options(asked))?;
     demand(&mut server, &["READONLY"])?;
     Ok((offset, server))
+}
+
+/// Connecting to a node that is gone may take as long as it may take.
+fn believed(node: &ClusterNode) -> Result<()> {
+    match node.state {
+        NodeState::Ok | NodeState::Suspected => Ok(()),
+        NodeState::Failed | NodeState::Unreachable => Err(Error::from_fault(Fault::ServerBusy)
+            .with_detail(format!("the cluster calls {} failed", node.address()))),
+    }
 }

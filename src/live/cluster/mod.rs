@@ -19,7 +19,7 @@
 //! for shard in &before.nodes.shards {
 //!     let mut server = shard.open_replica(&before.asked)?; // or open_master; then a snapshot
 //! }
-//! let after = ClusterNodes::look(&[before.asked.clone()])?;
+//! let after = ClusterNodes::look(&before.seeds())?;
 //! let changes = before.nodes.changed(&after.nodes);
 //! assert!(changes.is_empty(), "keys may be missing or twice: {changes}");
 //! # Ok::<(), redkeep::Error>(())

@@ -18,6 +18,7 @@ pub(super) fn cost(probe: &Probe, settings: &Settings, found: &mut Found) {
         );
         found.note("save_cost", message);
     }
+    room(memory, probe.files.free_bytes, found);
     // Seen: 28 to 43 ms per GiB of resident memory.
     if let Some(pause) =
         memory.resident.map(|bytes| (bytes >> 20) * 43 / 1024).filter(|ms| *ms >= 100)
@@ -40,6 +41,22 @@ pub(super) fn cost(probe: &Probe, settings: &Settings, found: &mut Found) {
     }
     if let Some(limits) = settings.get("client-output-buffer-limit").and_then(Limits::of) {
         limits.compare(memory.used.unwrap_or(0), found);
+    }
+}
+
+/// Whether another dump finds room beside the old one.
+fn room(memory: &Memory, free: Option<u64>, found: &mut Found) {
+    // A dump was never bigger than the dataset in memory, and about a third of it.
+    let Some((most, free)) = memory.dataset.or(memory.used).zip(free) else { return };
+    let message = format!(
+        "a save may need {} MiB beside the old dump, and its disk has {} MiB left",
+        mib(most),
+        mib(free)
+    );
+    if free < most / 4 {
+        found.problem("disk_space", message);
+    } else if free < most {
+        found.warning("disk_space", message);
     }
 }
 
@@ -181,6 +198,19 @@ mod tests {
         assert_eq!(forks(&small, Some(bound)), ["overcommit"]);
         assert!(forks(&small, Some(host(4 * GIB, Overcommit::Never, 2 * GIB))).is_empty());
         assert!(forks(&small, Some(host(4 * GIB, Overcommit::Heuristic, 0))).is_empty());
+    }
+
+    #[test]
+    fn a_disk_without_room_for_another_dump_is_found() {
+        let finds = |dataset, free| {
+            let memory = Memory { dataset, used: Some(8 * GIB), ..Memory::default() };
+            let mut found = Found::default();
+            room(&memory, free, &mut found);
+            found.codes() == ["disk_space"]
+        };
+        assert!(finds(Some(GIB), Some(GIB - 1)) && finds(Some(GIB), Some(0)));
+        assert!(finds(None, Some(GIB)));
+        assert!(!finds(Some(GIB), Some(GIB)) && !finds(Some(GIB), None));
     }
 
     #[test]
