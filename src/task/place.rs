@@ -5,6 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// How the names of what is not finished begin.
+pub(crate) const TEMPORARY: &str = ".redkeep-";
+
 /// A new file beside its final place: synced, then renamed into it. Dropped before that, nothing
 /// of it stays.
 ///
@@ -146,7 +149,7 @@ pub(crate) fn beside<T>(
 ) -> Result<(PathBuf, T)> {
     let process = std::process::id();
     for n in 0..u32::MAX {
-        let temporary = folder_of(path).join(format!(".redkeep-{process}-{n}"));
+        let temporary = folder_of(path).join(format!("{TEMPORARY}{process}-{n}"));
         match make(&temporary) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => return made.map(|made| (temporary, made)).map_err(|error| named(error, path)),

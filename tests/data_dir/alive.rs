@@ -244,11 +244,27 @@ fn what_takes_connections_and_speaks_something_else_may_be_the_server() {
     let dir = directory(&[]);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let file = conf(&format!("port 0\ntls-port {port}"));
-    let plan = plan(dir.path(), &DataDirOptions::new(server("redis-7.2")).conf(file.path()));
-    let found = |found: &DataDirObstacle| matches!(found, DataDirObstacle::Answers { .. });
-    assert!(plan.obstacles.iter().any(found), "{plan}");
-    drop(listener);
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            drop(stream);
+        }
+    });
+    for text in [format!("port 0\ntls-port {port}"), format!("port {port}")] {
+        let file = conf(&text);
+        let plan = plan(dir.path(), &DataDirOptions::new(server("redis-7.2")).conf(file.path()));
+        let found = |found: &DataDirObstacle| matches!(found, DataDirObstacle::Answers { .. });
+        assert!(plan.obstacles.iter().any(found), "{text}: {plan}");
+    }
+    let asked = options("redis-7.2", AppendOnly::No);
+    let nonsense = asked.clone().ask(ConnectOptions::new("redis//:s3cret@h"));
+    let error = redkeep::task::data_dir::plan_data_dir(dir.path(), &nonsense, &System::start());
+    assert_eq!(error.unwrap_err().kind(), redkeep::ErrorKind::Usage);
+    let nowhere = plan(dir.path(), &asked.ask(ConnectOptions::new("redis://nowhere.invalid")));
+    assert!(
+        nowhere.obstacles.is_empty()
+            && nowhere.unseen.iter().any(|what| what.contains("nowhere.invalid")),
+        "{nowhere}"
+    );
 }
 
 /// The process that a server says it is.

@@ -3,12 +3,15 @@
 use crate::{
     System, all, directory, dump, keeps, loads, options, plan, restore, server, settings, states,
 };
+use redkeep::aof::{Fileset, FilesetOptions};
 use redkeep::task::data_dir::{AppendOnly, DataDirAction, DataDirSource};
+use std::io::Empty;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Where the child is told what to do: directory, server, setting, and the step to end before.
+/// Where the child is told what to do: directory, server, setting, the step to end before, and the log
+/// that is the source, if it is one.
 const ORDER: &str = "REDKEEP_TEST_CRASH";
 
 fn setting(word: &str) -> AppendOnly {
@@ -32,15 +35,27 @@ fn child() {
         taken += 1;
         ControlFlow::Continue(())
     };
-    let new = dump("new", "1");
-    plan.apply_watched(DataDirSource::Dump(&new[..]), &System::start(), &mut watch).unwrap();
+    if words[4].is_empty() {
+        let new = dump("new", "1");
+        plan.apply_watched(DataDirSource::Dump(&new[..]), &System::start(), &mut watch).unwrap();
+    } else {
+        let log =
+            Fileset::find(Path::new(words[4]), &FilesetOptions::new(server(words[1]))).unwrap();
+        let source = DataDirSource::<Empty>::Log(&log);
+        plan.apply_watched(source, &System::start(), &mut watch).unwrap();
+    }
 }
 
 /// Restores in a process that ends before a step; whether it came through.
 pub(crate) fn cut(dir: &Path, name: &str, setting: AppendOnly, stop: usize) -> bool {
+    cut_of(dir, name, setting, stop, "")
+}
+
+/// The same of a log.
+pub(crate) fn cut_of(dir: &Path, name: &str, setting: AppendOnly, stop: usize, log: &str) -> bool {
     let status = Command::new(std::env::current_exe().unwrap())
         .args(["crash::child", "--exact", "--test-threads=1"])
-        .env(ORDER, format!("{}|{name}|{setting}|{stop}", dir.display()))
+        .env(ORDER, format!("{}|{name}|{setting}|{stop}|{log}", dir.display()))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
@@ -83,7 +98,13 @@ fn a_crash_between_any_two_steps_leaves_the_old_data_or_the_new_and_loses_nothin
                         break;
                     }
                     crashes += 1;
-                    // What a crash leaves keeps nobody from trying again.
+                    // What a crash leaves is named, and keeps nobody from trying again.
+                    let left = all(dir.path())
+                        .into_keys()
+                        .any(|path| path.to_string_lossy().contains("/.redkeep-"));
+                    let next = plan(dir.path(), &options(name, setting));
+                    let named = next.notes.iter().any(|note| note.contains(".redkeep-"));
+                    assert_eq!(named, left, "{shown}: {next}");
                     restore(dir.path(), &options(name, setting), &dump("new", "1")).unwrap();
                     let again = see(dir.path());
                     let has = |(_, files): &(_, Vec<Vec<u8>>)| {

@@ -2,7 +2,7 @@
 //! the dump itself.
 
 use crate::servers::{ALL, Server};
-use crate::{System, all, crash, directory, keeps, options, plan, restore, settings, states};
+use crate::{System, all, crash, directory, keeps, options, plan, restore, set, settings, states};
 use redis::{Value, cmd};
 use redkeep::UnixMillis;
 use redkeep::aof::{Fileset, FilesetOptions};
@@ -139,8 +139,11 @@ fn names_from_the_settings_are_those_that_the_server_looks_for() {
 #[ignore = "needs real servers, which tests/run gets"]
 fn servers_start_on_what_a_crash_left_with_the_old_data_or_the_new() {
     for name in ALL {
-        for view in [AppendOnly::Yes, AppendOnly::No] {
-            let files = states().swap_remove(6).1;
+        // One with a folder of logs, and one where a folder appears beside an old log.
+        for (state, view) in
+            [(6, AppendOnly::Yes), (6, AppendOnly::No), (2, AppendOnly::Yes), (3, AppendOnly::Yes)]
+        {
+            let files = states().swap_remove(state).1;
             let mut seen = Vec::new();
             for stop in 0.. {
                 let dir = directory(&files);
@@ -153,10 +156,67 @@ fn servers_start_on_what_a_crash_left_with_the_old_data_or_the_new() {
                 }
             }
             let (old, new) = ((true, false), (false, true));
-            assert!(seen.iter().all(|found| *found == old || *found == new), "{name}: {seen:?}");
-            assert!(seen.is_sorted() || seen.is_sorted_by(|a, b| a >= b), "{name}: {seen:?}");
-            assert_eq!((seen.first(), seen.last()), (Some(&old), Some(&new)), "{name}");
+            let turn = seen.iter().position(|found| *found == new).unwrap();
+            let (before, after) = seen.split_at(turn);
+            assert!(
+                !before.is_empty() && before.iter().all(|found| *found == old),
+                "{name}: {seen:?}"
+            );
+            assert!(after.iter().all(|found| *found == new), "{name}: {seen:?}");
         }
+    }
+}
+
+/// New increments lie beside the old log before the manifest names them: a server that starts then
+/// must not append to them, since it would load both the next time.
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn what_a_crash_left_of_a_log_is_never_mixed_with_the_data_of_a_server_that_starts_then() {
+    let mixed = [crate::dump("base", "1"), set("new")].concat();
+    let source = directory(&[("new.aof", mixed)]);
+    let log = source.path().join("new.aof");
+    for name in ALL {
+        for state in [0, 2] {
+            let files = states().swap_remove(state).1;
+            for stop in 0.. {
+                let dir = directory(&files);
+                let through =
+                    crash::cut_of(dir.path(), name, AppendOnly::Yes, stop, log.to_str().unwrap());
+                let mut seen = Vec::new();
+                for round in 0..3 {
+                    let server = start(name, dir.path(), AppendOnly::Yes).unwrap();
+                    let has = |key: &str| run(&server, &format!("EXISTS {key}")) == Value::Int(1);
+                    seen.push((has("stale"), has("new")));
+                    run(&server, "CONFIG SET appendfsync always");
+                    run(&server, &format!("SET later:{round} 1"));
+                    if round == 1 {
+                        run(&server, "BGREWRITEAOF");
+                        wait_for_log(&server);
+                    }
+                }
+                assert!(!seen.contains(&(true, true)), "{name}, {state}, {stop}: {seen:?}");
+                assert!(
+                    seen.iter().all(|found| *found == seen[0]),
+                    "{name}, {state}, {stop}: {seen:?}"
+                );
+                if through {
+                    assert_eq!(seen[0], (false, true), "{name}, {state}");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Waits until the log is rewritten.
+fn wait_for_log(server: &Server) {
+    loop {
+        let Value::BulkString(info) = run(server, "INFO persistence") else { panic!("no INFO") };
+        let info = String::from_utf8(info).unwrap();
+        if info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
 
@@ -169,18 +229,7 @@ fn a_log_of_a_real_server_is_restored_into_the_log_of_another_directory() {
         // With the log turned on in the running server, as one should.
         let server = start(name, from.path(), AppendOnly::No).unwrap();
         run(&server, "CONFIG SET appendonly yes");
-        loop {
-            let Value::BulkString(info) = run(&server, "INFO persistence") else {
-                panic!("{name}")
-            };
-            let info = String::from_utf8(info).unwrap();
-            if info.contains("aof_rewrite_in_progress:0")
-                && info.contains("aof_rewrite_scheduled:0")
-            {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        wait_for_log(&server);
         run(&server, "CONFIG SET appendfsync always");
         run(&server, "SELECT 3");
         run(&server, "HSET later a 1 b 2");

@@ -335,7 +335,7 @@ fn new_files_have_the_rights_of_those_they_replace_and_folders_those_of_the_dire
     assert_eq!(mode(dir.path().join("appendonlydir")), 0o750);
     only(&dir.path().join(MANIFEST), 0o600);
     restore(dir.path(), &options("redis-7.2", AppendOnly::Unknown), &dump("c", "1")).unwrap();
-    assert_eq!(mode(dir.path().join("appendonlydir/appendonly.aof.2.base.rdb")), 0o600);
+    assert_eq!(mode(dir.path().join("appendonlydir/appendonly.aof.3.base.rdb")), 0o600);
     assert_eq!(mode(dir.path().join("appendonlydir.redkeep-2")), 0o750);
     // Only root can give files away.
     if std::os::unix::fs::chown(dir.path(), Some(65_534), Some(65_534)).is_ok() {

@@ -5,7 +5,7 @@
 //! which another container may see otherwise. What could not be looked at proves nothing, and is
 //! said.
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::live::conf::Conf;
 use crate::live::settings::data_dir;
 use crate::live::{Clock, ConnectOptions, Connection};
@@ -43,8 +43,8 @@ impl Signs {
         let mut signs = Signs::default();
         signs.processes(dir);
         match (ask, conf) {
-            (Some(ask), _) => signs.ask(dir, ask.clone()),
-            (None, Some(conf)) => signs.ask_by_settings(dir, conf),
+            (Some(ask), _) => signs.ask(dir, ask.clone())?,
+            (None, Some(conf)) => signs.ask_by_settings(dir, conf)?,
             (None, None) => {}
         }
         signs.unfinished(folders, settle, clock)?;
@@ -81,7 +81,7 @@ impl Signs {
     }
 
     /// Asks where the settings say that the server listens, on this machine.
-    fn ask_by_settings(&mut self, dir: &Path, conf: &Conf) {
+    fn ask_by_settings(&mut self, dir: &Path, conf: &Conf) -> Result<()> {
         let word = |name| conf.get(name).and_then(|words| words.first()).map(String::as_str);
         let number = |name| word(name).and_then(|word| word.parse::<u16>().ok());
         let port = number("port").unwrap_or(6379);
@@ -101,7 +101,7 @@ impl Signs {
             ));
         }
         if port != 0 {
-            self.ask(dir, ConnectOptions::new(format!("redis://127.0.0.1:{port}")));
+            self.ask(dir, ConnectOptions::new(format!("redis://127.0.0.1:{port}")))?;
         }
         if let Some(port) = number("tls-port").filter(|port| *port != 0) {
             let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
@@ -115,13 +115,14 @@ impl Signs {
             // Only a listener makes a connection possible; a name that was left behind does not.
             if std::os::unix::net::UnixStream::connect(dir.join(path)).is_ok() {
                 let url = format!("unix://{}", dir.join(path).display());
-                self.ask(dir, ConnectOptions::new(url));
+                self.ask(dir, ConnectOptions::new(url))?;
             }
         }
+        Ok(())
     }
 
     /// Asks a server for its directory. One that answers and does not tell may be ours.
-    fn ask(&mut self, dir: &Path, server: ConnectOptions) {
+    fn ask(&mut self, dir: &Path, server: ConnectOptions) -> Result<()> {
         let server = server.connect_timeout(PATIENCE).timeout(PATIENCE);
         let address = server.address().unwrap_or_default();
         let asked = Connection::open(server).and_then(|mut server| data_dir(&mut server));
@@ -133,18 +134,25 @@ impl Signs {
                         "a server answers at {address}; its directory is {}",
                         its.display()
                     );
-                    return self.notes.push(note);
+                    self.notes.push(note);
+                    return Ok(());
                 }
                 None => format!("its directory {} cannot be compared with this one", its.display()),
             },
             Ok(None) => "it does not say which directory it has".to_owned(),
-            Err(error) if error.io_kind() == Some(io::ErrorKind::ConnectionRefused) => return,
-            Err(error) if error.is_io() && error.io_kind() != Some(io::ErrorKind::TimedOut) => {
-                return self.unseen.push(format!("{address} could not be asked: {error}"));
+            Err(error) if error.kind() == ErrorKind::Usage => return Err(error),
+            Err(error) if error.io_kind() == Some(io::ErrorKind::ConnectionRefused) => {
+                return Ok(());
+            }
+            // No way there, as to a host that is not known; whoever cuts the line was there.
+            Err(error) if error.io_kind() == Some(io::ErrorKind::Other) => {
+                self.unseen.push(format!("{address} could not be asked: {error}"));
+                return Ok(());
             }
             Err(error) => format!("it does not say which directory it has ({error})"),
         };
         self.alive.push(DataDirObstacle::Answers { address, how });
+        Ok(())
     }
 }
 

@@ -24,6 +24,7 @@ mod apply;
 mod names;
 mod options;
 mod plan;
+mod planner;
 mod stage;
 mod steps;
 
