@@ -93,7 +93,7 @@ impl ServerArguments {
 
     /// Whether it is asked for over TLS.
     pub(crate) fn is_tls(&self) -> bool {
-        self.url.0.starts_with("rediss:") || self.url.0.starts_with("valkeys:")
+        ConnectOptions::new(self.url.0.as_str()).is_tls()
     }
 
     fn password(&self) -> Result<Option<String>, Exit> {

@@ -133,13 +133,25 @@ impl ConnectOptions {
         self
     }
 
+    /// Whether the way goes over TLS: the URL begins with `rediss://` or `valkeys://`.
+    ///
+    /// ```
+    /// use redkeep::live::ConnectOptions;
+    /// assert!(ConnectOptions::new("valkeys://10.0.0.7").is_tls());
+    /// assert!(!ConnectOptions::new("redis://10.0.0.7").is_tls());
+    /// ```
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        let scheme = self.url.0.split_once("://").map_or("", |(scheme, _)| scheme);
+        matches!(scheme, "rediss" | "valkeys")
+    }
+
     /// The parts of the URL, with what was set beside it.
     pub(crate) fn info(&self) -> Result<ConnectionInfo> {
         let url = self.url.0.as_str();
         // Nothing of the URL in errors: any part of a mistyped one may be the password.
         let refuse = |why: &str| Error::usage(format!("the server's URL: {why}"));
-        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-        if matches!(scheme, "rediss" | "valkeys") {
+        if self.is_tls() {
             if !cfg!(feature = "live-tls") {
                 return Err(refuse("TLS needs the feature `live-tls`, which this build lacks"));
             }
@@ -275,6 +287,12 @@ impl Connection {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// What it was opened with, for another connection to the same server.
+    #[must_use]
+    pub fn options(&self) -> &ConnectOptions {
+        &self.options
     }
 
     /// The connection to use, a new one where the last was lost.
