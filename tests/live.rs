@@ -13,6 +13,8 @@ mod probe;
 #[cfg(feature = "cli")]
 #[path = "live/program.rs"]
 mod program;
+#[path = "live/save.rs"]
+mod save;
 #[path = "live/scan.rs"]
 mod scan;
 #[cfg(feature = "live-tls")]

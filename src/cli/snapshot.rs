@@ -9,7 +9,7 @@ use crate::cli::{Exit, as_json, complain, now, print};
 use crate::error::{Error, ErrorKind, Result};
 use crate::live::replication::{SnapshotOutcome, TransferFacts, dial, snapshot_into};
 use crate::live::{
-    BgsaveOptions, Connection, Driver, ProbeOptions, ScanOptions, ScanOutcome, Snapshot, bgsave,
+    Connection, Driver, ProbeOptions, SaveOptions, ScanOptions, ScanOutcome, Snapshot, bgsave,
     probe, scan,
 };
 use crate::rdb::check::{CheckOptions, Report, Verdict};
@@ -167,7 +167,7 @@ impl SnapshotArguments {
     }
 
     fn saved(&self, server: &mut Connection, output: &mut Output, at: UnixMillis) -> Result<Taken> {
-        let mut options = BgsaveOptions::default().deadline(Duration::from_secs(self.deadline));
+        let mut options = SaveOptions::default().deadline(Duration::from_secs(self.deadline));
         options.file.clone_from(&self.dump_file);
         let (file, snapshot) = bgsave(server, &Monotonic::start(), &options)?.into_parts();
         let file = Watched::new(file, Some(Bar::new("copying", snapshot.bytes)));

@@ -14,7 +14,6 @@
 //! Everything else takes any connection of the `redis` crate ([`ConnectionLike`]), or [`Connection`], which
 //! shows no password in anything it prints.
 
-mod bgsave;
 mod clock;
 mod commands;
 mod conf;
@@ -28,11 +27,11 @@ mod preflight;
 mod probe;
 pub mod replication;
 mod reply;
+mod save;
 mod scan;
 mod settings;
 mod snapshot;
 
-pub use bgsave::{BgsaveFile, BgsaveOptions, bgsave};
 pub use clock::Clock;
 pub use commands::{Access, CommandAccess};
 pub use connect::{ConnectOptions, Connection};
@@ -42,6 +41,7 @@ pub use persistence::{CrashLoss, Persistence, SaveRule};
 pub use preflight::{Finding, Severity};
 pub use probe::{Probe, ProbeOptions, probe};
 pub use redis::ConnectionLike;
+pub use save::{SaveOptions, SavedFile, bgsave, save};
 pub use scan::{ScanOptions, ScanOutcome, scan};
 pub use settings::SettingsSource;
 pub use snapshot::Snapshot;
