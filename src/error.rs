@@ -144,6 +144,8 @@ faults! {
     ServerNoMaster Server "server_no_master" "it is a replica without a link to its master",
     TransferCut Truncated "transfer_cut" "the connection was closed before the transfer was complete",
     ServerRestarted Server "server_restarted" "it was restarted meanwhile",
+    NoServer Server "no_server" "no server was found that fits",
+    SlotsUnassigned Server "slots_unassigned" "some slots of the cluster have no master",
     SaveFailed Server "save_failed" "it could not save its data",
     SaveUnproven Server "save_unproven" "nothing proves that the save that was asked for wrote the file",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
@@ -320,8 +322,8 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         use Fault::{
-            Deadline, SaveFailed, SaveUnproven, ServerBusy, ServerLoading, ServerNoMaster,
-            ServerRestarted, TransferCut,
+            Deadline, NoServer, SaveFailed, SaveUnproven, ServerBusy, ServerLoading,
+            ServerNoMaster, ServerRestarted, TransferCut,
         };
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, Interrupted, TimedOut, WouldBlock,
@@ -330,6 +332,7 @@ impl Error {
             self.0.fault,
             Some(
                 Deadline
+                    | NoServer
                     | SaveFailed
                     | SaveUnproven
                     | ServerBusy

@@ -17,6 +17,8 @@ mod files;
 mod fileset;
 #[path = "common/laws.rs"]
 mod laws;
+#[path = "common/random.rs"]
+mod random;
 #[path = "common/servers.rs"]
 mod servers;
 

@@ -18,26 +18,8 @@ use redkeep::{Fault, Limits, Result, UnixMillis};
 use servers::Server;
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 15] = [
-    "redis-2.4",
-    "redis-2.6",
-    "redis-3.2",
-    "redis-4.0",
-    "redis-5.0",
-    "redis-6.2",
-    "redis-7.0",
-    "redis-7.2",
-    "redis-7.4",
-    "redis-8.0",
-    "redis-8.6",
-    "redis-8.8",
-    "redis-8.10",
-    "valkey-8.1",
-    "valkey-9.1",
-];
-
-fn options(target: &str) -> ConvertOptions {
-    ConvertOptions::new(target.parse().unwrap()).on_loss(OnLoss::Drop)
+fn options(target: ServerVersion) -> ConvertOptions {
+    ConvertOptions::new(target).on_loss(OnLoss::Drop)
 }
 
 fn convert(
@@ -62,7 +44,7 @@ fn reads(server: ServerVersion, header: &str) -> bool {
 }
 
 /// What a conversion has to be, whatever the dump: sound, loadable, the same content.
-fn holds(name: &str, dump: &[u8], target: &str, window: usize) -> Option<ConvertCounts> {
+fn holds(name: &str, dump: &[u8], target: ServerVersion, window: usize) -> Option<ConvertCounts> {
     let place = format!("{name} for {target} at {window}");
     let (converted, counts) = match convert(dump, options(target), window) {
         Ok(done) => done,
@@ -71,9 +53,8 @@ fn holds(name: &str, dump: &[u8], target: &str, window: usize) -> Option<Convert
             return None;
         }
     };
-    let server: ServerVersion = target.parse().unwrap();
     // How many databases a server has is its own affair.
-    let check = CheckOptions::default().target(server).databases(1 << 20);
+    let check = CheckOptions::default().target(target).databases(1 << 20);
     let (before, after) =
         (check_slice(dump, &CheckOptions::default()), check_slice(&converted, &check));
     assert_eq!(before.keys, counts.copied + counts.converted + counts.dropped(), "{place}");
@@ -104,7 +85,7 @@ fn holds(name: &str, dump: &[u8], target: &str, window: usize) -> Option<Convert
             == 0;
     if untouched
         && counts.losses.is_empty()
-        && before.header.as_deref().is_some_and(|header| reads(server, header))
+        && before.header.as_deref().is_some_and(|header| reads(target, header))
     {
         assert!(converted == dump, "{place}: it should be the same file");
     }
@@ -123,7 +104,7 @@ fn values_of_every_layout_come_out_for_every_server() {
     for (name, head, kind, value) in dumps::values() {
         let record = dumps::key(kind, "some key", &value);
         let dump = dumps::dump(head, &[record]);
-        for target in TARGETS {
+        for &target in ServerVersion::MILESTONES {
             for window in [64, 1 << 20] {
                 holds(name, &dump, target, window);
             }
@@ -159,9 +140,9 @@ fn dumps_of_every_server_come_out_for_every_other() {
         if dump.len() > 4 << 20 {
             continue;
         }
-        for (n, target) in TARGETS.iter().enumerate() {
+        for (n, target) in ServerVersion::MILESTONES.iter().enumerate() {
             let window = [128, 4096, 1 << 20][n % 3];
-            if let Some(counts) = holds(&path.display().to_string(), &dump, target, window) {
+            if let Some(counts) = holds(&path.display().to_string(), &dump, *target, window) {
                 converted += counts.converted;
                 copied += counts.copied;
             }
@@ -205,7 +186,7 @@ fn servers_load_what_was_made_for_them() {
         }
         let dump = without_expired(&dump, now());
         for target in servers::ALL {
-            let options = options(target).expired_at(now());
+            let options = options(target.parse().unwrap()).expired_at(now());
             let (made, counts) = convert(&dump, options, 4096).unwrap();
             if counts.converted == 0 {
                 continue;
@@ -251,7 +232,8 @@ fn what_a_server_has_no_place_for_is_named_and_counted() {
         ("module", "valkey-9.1", Loss::Module, 1, 0),
         ("stream", "redis-4.0", Loss::Stream, 1, 0),
     ] {
-        let (made, counts) = convert(&value(name), options(target), 1 << 20).unwrap();
+        let (made, counts) =
+            convert(&value(name), options(target.parse().unwrap()), 1 << 20).unwrap();
         assert_eq!(counts.losses.get(loss).count, count, "{name} for {target}");
         let report = check_slice(&made, &CheckOptions::default());
         assert_eq!(report.keys, keys, "{name} for {target}");

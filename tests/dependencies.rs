@@ -29,7 +29,7 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 12] = [
+const OPTIONAL: [(&str, &[&str]); 13] = [
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
     ("blake3", &["digest"]),
@@ -39,6 +39,7 @@ const OPTIONAL: [(&str, &[&str]); 12] = [
     ("redis", &["live"]),
     ("regex", &["regex"]),
     ("rustls", &["live-tls"]),
+    ("rustls-native-certs", &["live-tls"]),
     ("serde", &["json"]),
     ("serde_json", &["json"]),
     ("sha1", &["digest"]),

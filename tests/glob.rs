@@ -1,30 +1,22 @@
 //! Key patterns and slots are what live servers say they are.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/random.rs"]
+mod random;
 #[path = "common/servers.rs"]
 mod servers;
 
+use random::Random;
 use redis::{Connection, cmd, pipe};
 use redkeep::select::{Glob, slot};
 use servers::{ALL, Server};
 use std::collections::BTreeSet;
 
-/// splitmix64: the same data in every run.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
-    }
-
     /// Up to `most` bytes of the alphabet.
     fn bytes(&mut self, alphabet: &[u8], most: usize) -> Vec<u8> {
-        let len = self.below(most + 1);
-        (0..len).map(|_| alphabet[self.below(alphabet.len())]).collect()
+        let len = self.index(most + 1);
+        (0..len).map(|_| alphabet[self.index(alphabet.len())]).collect()
     }
 }
 

@@ -3,20 +3,33 @@
 #![cfg(feature = "live")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/cluster.rs"]
+mod cluster;
+#[path = "common/sentinels.rs"]
+mod sentinels;
 #[path = "common/servers.rs"]
 mod servers;
 
 #[path = "live/bgsave.rs"]
 mod bgsave;
+#[path = "live/cluster.rs"]
+mod clusters;
+#[path = "live/preflight.rs"]
+mod preflight;
 #[path = "live/probe.rs"]
 mod probe;
 #[cfg(feature = "cli")]
 #[path = "live/program.rs"]
 mod program;
+#[cfg(feature = "cli")]
+#[path = "live/rights.rs"]
+mod rights;
 #[path = "live/save.rs"]
 mod save;
 #[path = "live/scan.rs"]
 mod scan;
+#[path = "live/sentinel.rs"]
+mod sentinel;
 #[cfg(feature = "live-tls")]
 #[path = "live/tls.rs"]
 mod tls;

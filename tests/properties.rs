@@ -21,7 +21,8 @@ fn obeys(dump: &[u8], window: usize, step: usize) {
     laws::chunked_as(dump, window, step);
     laws::window_is_no_matter(dump, window);
     laws::check_as(dump, window, step);
-    writing_laws::convert_as(dump, TARGETS[step % TARGETS.len()], window);
+    let target = TARGETS[step % TARGETS.len()].parse().unwrap();
+    writing_laws::convert_as(dump, target, window);
 }
 
 const TARGETS: [&str; 5] = ["redis-2.4", "redis-6.2", "redis-7.0", "redis-8.0", "valkey-9.1"];

@@ -9,6 +9,8 @@ mod damaged;
 mod laws;
 #[path = "repair/live.rs"]
 mod live;
+#[path = "common/random.rs"]
+mod random;
 #[path = "common/servers.rs"]
 mod servers;
 #[path = "repair/sets.rs"]

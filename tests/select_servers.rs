@@ -2,9 +2,12 @@
 //! that were changed are where they should be, and live as long.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/random.rs"]
+mod random;
 #[path = "common/servers.rs"]
 mod servers;
 
+use random::Random;
 use redis::{Cmd, Connection, Value, cmd};
 use redkeep::rdb::StreamId;
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
@@ -15,18 +18,7 @@ use redkeep::task::{ExtractOptions, ExtractOutcome, extract};
 use redkeep::{Limits, UnixMillis};
 use servers::{ALL, Server};
 
-/// splitmix64: the same data in every run.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-
     /// Numbers, short and long text, and bytes that are no text.
     fn name(&mut self) -> Vec<u8> {
         match self.below(4) {

@@ -1,9 +1,12 @@
 //! What real servers write is read as they answer for it, and what they refuse is never sound.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/random.rs"]
+mod random;
 #[path = "common/servers.rs"]
 mod servers;
 
+use random::Random;
 use redis::{Connection, Value, cmd};
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
 use redkeep::rdb::{
@@ -13,28 +16,13 @@ use redkeep::wire::number::{Digits, parse_double};
 use servers::{ALL, Server};
 use std::collections::BTreeMap;
 
-/// splitmix64: the same data in every run.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
     /// Small numbers, numbers of every width, short and long text, and bytes that are no text.
     fn value(&mut self) -> Vec<u8> {
         match self.below(6) {
             0 => self.below(300).to_string().into_bytes(),
             1 => (self.next().cast_signed() >> self.below(64)).to_string().into_bytes(),
-            2 => vec![b'a'; usize::try_from(self.below(200)).unwrap()],
+            2 => vec![b'a'; self.index(200)],
             3 => format!("{:08x}", self.next()).repeat(12).into_bytes(),
             4 => self.next().to_le_bytes().to_vec(),
             _ => b"-0".to_vec(),
@@ -291,7 +279,7 @@ fn what_a_server_refuses_is_never_called_sound() {
         let (mut refused, mut missed) = (0, Vec::new());
         for _ in 0..flips {
             let mut bytes = dump.clone();
-            let at = usize::try_from(random.below(dump.len() as u64 - 8)).unwrap();
+            let at = random.index(dump.len() - 8);
             bytes[at] ^= 1 << random.below(8);
             let body = bytes.len() - 8;
             let sum = crc.checksum(&bytes[..body]).to_le_bytes();

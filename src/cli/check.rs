@@ -5,7 +5,7 @@ use crate::aof::{Fileset, FilesetOptions, Layout};
 use crate::cli::content::{self, Kind};
 use crate::cli::log_report::LogPrintout;
 use crate::cli::report::Printout;
-use crate::cli::{Arguments, Exit, Opened, Source, complain, now, print, usage};
+use crate::cli::{Arguments, Exit, Opened, Source, as_json, complain, now, print, usage};
 use crate::error::Error;
 use crate::rdb::ServerVersion;
 use crate::rdb::check::{CheckOptions, Level, Report, Verdict, check_file, check_stream};
@@ -128,7 +128,7 @@ impl Task {
     fn log(&self, report: Result<LogReport, Error>) -> Result<Exit, Exit> {
         let report = report.map_err(|error| self.failed(error))?;
         let text = match self.json {
-            true => as_json(report.to_json())?,
+            true => as_json(&report)?,
             false => LogPrintout { report: &report, name: &self.source.to_string(), now: self.now }
                 .to_string(),
         };
@@ -146,7 +146,7 @@ impl Task {
         };
         let report: Report = report.map_err(|error| self.failed(error))?;
         let text = match self.json {
-            true => as_json(report.to_json())?,
+            true => as_json(&report)?,
             false => {
                 let name = self.source.to_string();
                 Printout { report: &report, name: &name, len, now: self.now }.to_string()
@@ -184,12 +184,4 @@ fn options(arguments: CheckArguments, now: UnixMillis) -> Result<CheckOptions, c
         (None, Some(level)) => Ok(options.level(level)),
         (None, None) => Ok(options),
     }
-}
-
-fn as_json(json: Result<String, Error>) -> Result<String, Exit> {
-    let json = json.map_err(|error| {
-        complain(format_args!("the report cannot be written as JSON: {error}"));
-        Exit::Failed
-    })?;
-    Ok(json + "\n")
 }

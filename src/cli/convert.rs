@@ -60,48 +60,7 @@ enum Base {
 }
 
 pub(crate) fn run(arguments: ConvertArguments) -> Exit {
-    let source = Source::from(arguments.files.path.clone());
-    let from = match form_of(&source) {
-        Ok(form) => form,
-        Err(error) => {
-            complain(format_args!("{source}: {error}"));
-            return Exit::Failed;
-        }
-    };
-    let ConvertArguments { files, target, form, loss, .. } = &arguments;
-    let convert = target.map(|target| loss.options(target, files.dry_run));
-    let to = form.unwrap_or(from);
-    if arguments.base == Base::Commands && (from != Form::Dump || to == Form::Dump) {
-        complain("--base commands makes a log of a dump: it goes with --as aof-dir or aof-file");
-        return Exit::Usage;
-    }
-    if (from, to) == (Form::Dump, Form::Dump) {
-        let options = ExtractOptions { convert, ..ExtractOptions::default() };
-        return files.run("converting", &options, Some(loss));
-    }
-    if files.output.as_deref().is_some_and(|path| Output::would_replace(path, &source.0)) {
-        complain("the output is the source itself: nothing was written");
-        return Exit::Usage;
-    }
-    let mut options = AofOptions { convert, ..AofOptions::default() };
-    if arguments.base == Base::Commands {
-        options.commands = Some(loss.commands(*target, files.dry_run));
-    }
-    let done = match from {
-        Form::Dump => match source.open("converting", true) {
-            Ok(Opened::File(file, _)) => arguments.write(From::Dump(file), to, &options),
-            Ok(Opened::Stream(stream)) => arguments.write(From::Dump(stream), to, &options),
-            Err(exit) => return exit,
-        },
-        Form::AofDir | Form::AofFile => match aof::find(&source.0, &arguments.name) {
-            Ok(fileset) => arguments.write(From::<io::Empty>::Log(&fileset), to, &options),
-            Err(exit) => return exit,
-        },
-    };
-    match done {
-        Ok(done) => arguments.report(&done),
-        Err(error) => refused(&source, error),
-    }
+    arguments.run().unwrap_or_else(|exit| exit)
 }
 
 /// Where it comes from.
@@ -119,6 +78,46 @@ struct Done {
 }
 
 impl ConvertArguments {
+    fn run(&self) -> Result<Exit, Exit> {
+        let ConvertArguments { files, target, form, loss, .. } = self;
+        let source = Source::from(files.path.clone());
+        let from = form_of(&source).map_err(|error| {
+            complain(format_args!("{source}: {error}"));
+            Exit::Failed
+        })?;
+        let convert = target.map(|target| loss.options(target, files.dry_run));
+        let to = form.unwrap_or(from);
+        if self.base == Base::Commands && (from != Form::Dump || to == Form::Dump) {
+            complain(
+                "--base commands makes a log of a dump: it goes with --as aof-dir or aof-file",
+            );
+            return Err(Exit::Usage);
+        }
+        if (from, to) == (Form::Dump, Form::Dump) {
+            let options = ExtractOptions { convert, ..ExtractOptions::default() };
+            return files.run("converting", &options, Some(loss));
+        }
+        if files.output.as_deref().is_some_and(|path| Output::would_replace(path, &source.0)) {
+            complain("the output is the source itself: nothing was written");
+            return Err(Exit::Usage);
+        }
+        let mut options = AofOptions { convert, ..AofOptions::default() };
+        if self.base == Base::Commands {
+            options.commands = Some(loss.commands(*target, files.dry_run));
+        }
+        let done = match from {
+            Form::Dump => match source.open("converting", true)? {
+                Opened::File(file, _) => self.write(From::Dump(file), to, &options),
+                Opened::Stream(stream) => self.write(From::Dump(stream), to, &options),
+            },
+            Form::AofDir | Form::AofFile => {
+                let fileset = aof::find(&source.0, &self.name)?;
+                self.write(From::<io::Empty>::Log(&fileset), to, &options)
+            }
+        };
+        self.report(&done.map_err(|error| refused(&source, error))?)
+    }
+
     fn write(&self, from: From<'_, impl Read>, to: Form, options: &AofOptions) -> Result<Done> {
         let Files { force, dry_run, .. } = self.files;
         let path = self.files.output.as_deref().filter(|_| !dry_run);
@@ -151,20 +150,12 @@ impl ConvertArguments {
         }
     }
 
-    fn report(&self, done: &Done) -> Exit {
-        let text = if self.files.json {
-            match as_json(done) {
-                Ok(json) => json,
-                Err(exit) => return exit,
-            }
-        } else {
-            self.in_words(done)
-        };
-        if let Err(exit) = print(text.as_bytes()) {
-            return exit;
-        }
+    fn report(&self, done: &Done) -> Result<Exit, Exit> {
+        let text = if self.files.json { as_json(done)? } else { self.in_words(done) };
+        print(text.as_bytes())?;
         let lost = done.outcome.converted.as_ref().is_some_and(|counts| !counts.losses.is_empty());
-        if lost && self.files.dry_run && self.loss.fails() { Exit::Findings } else { Exit::Done }
+        let fails = lost && self.files.dry_run && self.loss.fails();
+        Ok(if fails { Exit::Findings } else { Exit::Done })
     }
 
     fn in_words(&self, Done { outcome, moved_to }: &Done) -> String {

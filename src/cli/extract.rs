@@ -56,22 +56,20 @@ pub(crate) struct Files {
 }
 
 pub(crate) fn run(arguments: ExtractArguments) -> Exit {
-    let ExtractArguments { files, functions, target, loss, filter, members, change } = arguments;
-    let filter = match filter.options() {
-        Ok(filter) => filter,
-        Err(exit) => return exit,
-    };
-    let transform = match change.options() {
-        Ok(transform) => transform,
-        Err(exit) => return exit,
-    };
-    let mut options = ExtractOptions::default()
-        .filter(filter)
-        .members(members.options())
-        .transform(transform)
-        .functions(functions);
-    options.convert = target.map(|target| loss.options(target, files.dry_run));
-    files.run("extracting", &options, Some(&loss))
+    arguments.run().unwrap_or_else(|exit| exit)
+}
+
+impl ExtractArguments {
+    fn run(&self) -> Result<Exit, Exit> {
+        let ExtractArguments { files, loss, .. } = self;
+        let mut options = ExtractOptions::default()
+            .filter(self.filter.options()?)
+            .members(self.members.options())
+            .transform(self.change.options()?)
+            .functions(self.functions);
+        options.convert = self.target.map(|target| loss.options(target, files.dry_run));
+        files.run("extracting", &options, Some(loss))
+    }
 }
 
 impl Files {
@@ -80,35 +78,32 @@ impl Files {
         verb: &'static str,
         options: &ExtractOptions,
         loss: Option<&LossArguments>,
-    ) -> Exit {
+    ) -> Result<Exit, Exit> {
         let source = Source::from(self.path.clone());
         let target = self.output.as_deref().filter(|_| !self.dry_run);
         if target.is_some_and(|path| Output::would_replace(path, &source.0)) {
             complain("the output is the dump itself: nothing was written");
-            return Exit::Usage;
+            return Err(Exit::Usage);
         }
-        let output = match target.map(|path| Output::create(path, self.force)).transpose() {
-            Ok(output) => output,
-            Err(error) => {
-                complain(error);
-                return Exit::Failed;
-            }
-        };
-        let written = match source.open(verb, true) {
-            Ok(Opened::File(file, _)) => write(file, output, options),
-            Ok(Opened::Stream(stream)) => write(stream, output, options),
-            Err(exit) => return exit,
+        let output = target.map(|path| Output::create(path, self.force)).transpose();
+        let output = output.map_err(|error| {
+            complain(error);
+            Exit::Failed
+        })?;
+        let written = match source.open(verb, true)? {
+            Opened::File(file, _) => write(file, output, options),
+            Opened::Stream(stream) => write(stream, output, options),
         };
         match written {
             Ok(outcome) => self.report(&outcome, loss),
             Err(error) if error.fault() == Some(Fault::Loss) => {
                 source.complain(error);
                 complain("nothing was written; --on-loss drop writes the dump without that");
-                Exit::Failed
+                Err(Exit::Failed)
             }
             Err(error) if error.is_io() => {
                 source.complain(error);
-                Exit::Failed
+                Err(Exit::Failed)
             }
             Err(error) => {
                 let asked = error.kind() == ErrorKind::Usage;
@@ -116,29 +111,17 @@ impl Files {
                 source.complain(error);
                 let why = if damaged { ": a damaged dump gives no sound part" } else { "" };
                 complain(format_args!("nothing was written{why}"));
-                if asked { Exit::Usage } else { Exit::Findings }
+                Err(if asked { Exit::Usage } else { Exit::Findings })
             }
         }
     }
 
-    fn report(&self, outcome: &ExtractOutcome, loss: Option<&LossArguments>) -> Exit {
-        let text = if self.json {
-            match as_json(outcome) {
-                Ok(json) => json,
-                Err(exit) => return exit,
-            }
-        } else {
-            self.in_words(outcome)
-        };
-        if let Err(exit) = print(text.as_bytes()) {
-            return exit;
-        }
+    fn report(&self, outcome: &ExtractOutcome, loss: Option<&LossArguments>) -> Result<Exit, Exit> {
+        let text = if self.json { as_json(outcome)? } else { self.in_words(outcome) };
+        print(text.as_bytes())?;
         let lost = outcome.converted.as_ref().is_some_and(|counts| !counts.losses.is_empty());
-        if lost && self.dry_run && loss.is_some_and(LossArguments::fails) {
-            Exit::Findings
-        } else {
-            Exit::Done
-        }
+        let fails = lost && self.dry_run && loss.is_some_and(LossArguments::fails);
+        Ok(if fails { Exit::Findings } else { Exit::Done })
     }
 
     /// The outcome for people, what did not happen left out.

@@ -23,6 +23,8 @@ mod progress;
 mod repair;
 mod report;
 #[cfg(feature = "live")]
+mod sentinel;
+#[cfg(feature = "live")]
 mod server;
 #[cfg(feature = "live")]
 mod snapshot;

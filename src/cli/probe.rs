@@ -2,7 +2,7 @@
 
 use crate::cli::human::{ago, count, several, size, visible};
 use crate::cli::server::ServerArguments;
-use crate::cli::{Exit, complain, now, print};
+use crate::cli::{Exit, as_json, complain, now, print};
 use crate::live::{Probe, ProbeOptions, Role, Severity, probe};
 use crate::time::UnixMillis;
 use clap::Args;
@@ -26,7 +26,7 @@ pub(crate) struct ProbeArguments {
 
 pub(crate) fn run(arguments: &ProbeArguments) -> Exit {
     let asked = arguments.server.open().and_then(|mut server| {
-        let mut options = ProbeOptions::default();
+        let mut options = ProbeOptions::default().now(now());
         options.config_file.clone_from(&arguments.config);
         probe(&mut server, &options).map(|probe| (server.address().to_owned(), probe)).map_err(
             |error| {
@@ -37,12 +37,7 @@ pub(crate) fn run(arguments: &ProbeArguments) -> Exit {
     });
     let printed = asked.and_then(|(address, probe)| {
         let text = match arguments.json {
-            true => {
-                serde_json::to_string_pretty(&probe).map(|json| json + "\n").map_err(|error| {
-                    complain(format_args!("the answers cannot be written as JSON: {error}"));
-                    Exit::Failed
-                })?
-            }
+            true => as_json(&probe)?,
             false => Printout { probe: &probe, address: &address, now: now() }.to_string(),
         };
         print(text.as_bytes())?;

@@ -2,7 +2,7 @@
 
 use crate::aof::repair::{CutAt, Plan, RepairOptions, plan};
 use crate::cli::human::visible;
-use crate::cli::{Exit, complain, now, print};
+use crate::cli::{Exit, as_json, complain, now, print};
 use crate::error::{Error, ErrorKind};
 use crate::rdb::ServerVersion;
 use crate::task::{RepairOutcome, RepairPlace, repair};
@@ -51,52 +51,38 @@ pub(crate) struct RepairArguments {
 }
 
 pub(crate) fn run(arguments: RepairArguments) -> Exit {
-    let mut options =
-        RepairOptions::default().salvage(arguments.salvage).suspicious(arguments.suspicious);
-    options.server = arguments.target;
-    options.cut = match (arguments.to_time, arguments.to_command) {
-        (Some(time), _) => Some(CutAt::Time(time)),
-        (_, Some(number)) => Some(CutAt::Command(number)),
-        _ => arguments.to_offset.clone(),
-    };
-    let plan = match plan(&arguments.path, &options) {
-        Ok(plan) => plan,
-        Err(error) => return failed(&error),
-    };
-    let place = arguments.output.clone().map(RepairPlace::Folder);
-    let place = place.unwrap_or_else(|| RepairPlace::InPlace { stamp: stamp() });
-    let outcome = match arguments.apply && plan.obstacles.is_empty() {
-        true => match repair(&plan, &place) {
-            Ok(outcome) => Some(outcome),
-            Err(error) => return failed(&error),
-        },
-        false => None,
-    };
-    let text = match report(&plan, outcome.as_ref(), arguments.json) {
-        Ok(text) => text,
-        Err(error) => {
-            complain(format_args!("the plan cannot be written as JSON: {error}"));
-            return Exit::Failed;
-        }
-    };
-    if let Err(exit) = print(text.as_bytes()) {
-        return exit;
-    }
-    match plan.obstacles.is_empty() {
-        false => Exit::Failed,
-        true if plan.is_empty() => Exit::Done,
-        true => Exit::Findings,
+    arguments.run().unwrap_or_else(|exit| exit)
+}
+
+impl RepairArguments {
+    fn run(self) -> Result<Exit, Exit> {
+        let mut options =
+            RepairOptions::default().salvage(self.salvage).suspicious(self.suspicious);
+        options.server = self.target;
+        options.cut = match (self.to_time, self.to_command) {
+            (Some(time), _) => Some(CutAt::Time(time)),
+            (_, Some(number)) => Some(CutAt::Command(number)),
+            _ => self.to_offset,
+        };
+        let plan = plan(&self.path, &options).map_err(failed)?;
+        let place = self.output.map(RepairPlace::Folder);
+        let place = place.unwrap_or_else(|| RepairPlace::InPlace { stamp: stamp() });
+        let outcome = match self.apply && plan.obstacles.is_empty() {
+            true => Some(repair(&plan, &place).map_err(failed)?),
+            false => None,
+        };
+        print(report(&plan, outcome.as_ref(), self.json)?.as_bytes())?;
+        Ok(match plan.obstacles.is_empty() {
+            false => Exit::Failed,
+            true if plan.is_empty() => Exit::Done,
+            true => Exit::Findings,
+        })
     }
 }
 
-fn report(
-    plan: &Plan,
-    outcome: Option<&RepairOutcome>,
-    json: bool,
-) -> Result<String, serde_json::Error> {
+fn report(plan: &Plan, outcome: Option<&RepairOutcome>, json: bool) -> Result<String, Exit> {
     if json {
-        let both = serde_json::json!({ "plan": plan, "outcome": outcome });
-        return Ok(serde_json::to_string_pretty(&both)? + "\n");
+        return as_json(&serde_json::json!({ "plan": plan, "outcome": outcome }));
     }
     let mut text: String = plan.to_string().lines().map(|line| visible(line) + "\n").collect();
     match outcome {
@@ -114,9 +100,10 @@ fn report(
     Ok(text)
 }
 
-fn failed(error: &Error) -> Exit {
+fn failed(error: Error) -> Exit {
+    let kind = error.kind();
     complain(error);
-    match error.kind() {
+    match kind {
         ErrorKind::Usage => Exit::Usage,
         _ => Exit::Failed,
     }

@@ -1,5 +1,6 @@
 //! Which server, and how to get there: the arguments of all commands that talk to one.
 
+use crate::cli::sentinel::{SentinelArguments, Urls};
 use crate::cli::{Exit, complain};
 use crate::live::{Clock, ConnectOptions, Connection};
 use clap::Args;
@@ -25,6 +26,8 @@ pub(crate) struct ServerArguments {
     /// How long to wait for a connection, and for one answer
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
+    #[command(flatten)]
+    sentinel: SentinelArguments,
     #[cfg(feature = "live-tls")]
     #[command(flatten)]
     tls: TlsArguments,
@@ -66,7 +69,16 @@ struct TlsArguments {
 impl ServerArguments {
     /// Connects, or says why not.
     pub(crate) fn open(&self) -> Result<Connection, Exit> {
-        Connection::open(self.options()?).map_err(|error| {
+        let connection = match self.sentinel.is_asked().then(|| Urls::parse(&self.url.0)) {
+            None => Connection::open(self.server(&self.url.0)?),
+            Some(Err(error)) => Err(error),
+            Some(Ok(Urls { sentinel, places, server })) => {
+                let options = self.sentinel.login(self.way(&sentinel)?)?;
+                let all = places.into_iter().map(|(host, port)| options.clone().at(host, port));
+                self.sentinel.open(all, self.server(&server)?)
+            }
+        };
+        connection.map_err(|error| {
             let usage = error.kind() == crate::ErrorKind::Usage;
             complain(error);
             if usage { Exit::Usage } else { Exit::Failed }
@@ -75,19 +87,30 @@ impl ServerArguments {
 
     /// Where to, and as whom.
     pub(crate) fn options(&self) -> Result<ConnectOptions, Exit> {
-        let timeout = Duration::from_secs(self.timeout.max(1));
-        let mut options =
-            ConnectOptions::new(self.url.0.as_str()).connect_timeout(timeout).timeout(timeout);
+        match self.sentinel.is_asked() {
+            false => self.server(&self.url.0),
+            true => Ok(self.open()?.options().clone()),
+        }
+    }
+
+    /// The way to a server, with its login.
+    fn server(&self, url: &str) -> Result<ConnectOptions, Exit> {
+        let mut options = self.way(url)?;
         if let Some(user) = &self.user {
             options = options.username(user);
         }
         if let Some(password) = self.password()? {
             options = options.password(password);
         }
+        Ok(options)
+    }
+
+    /// What goes for sentinels and servers alike.
+    fn way(&self, url: &str) -> Result<ConnectOptions, Exit> {
+        let timeout = Duration::from_secs(self.timeout.max(1));
+        let options = ConnectOptions::new(url).connect_timeout(timeout).timeout(timeout);
         #[cfg(feature = "live-tls")]
-        {
-            options = self.tls.add(options)?;
-        }
+        let options = self.tls.add(options)?;
         Ok(options)
     }
 
@@ -98,11 +121,7 @@ impl ServerArguments {
 
     fn password(&self) -> Result<Option<String>, Exit> {
         let Some(path) = &self.password_file else { return Ok(std::env::var(PASSWORD).ok()) };
-        let text = String::from_utf8(read(path)?).map_err(|_| {
-            complain(format_args!("{}: not text", path.display()));
-            Exit::Failed
-        })?;
-        Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+        first_line(path, &read(path)?).map(Some)
     }
 }
 
@@ -119,7 +138,16 @@ impl TlsArguments {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Exit> {
+/// The first line of a file, which is a password.
+pub(crate) fn first_line(path: &Path, content: &[u8]) -> Result<String, Exit> {
+    let text = std::str::from_utf8(content).map_err(|_| {
+        complain(format_args!("{}: not text", path.display()));
+        Exit::Failed
+    })?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Exit> {
     std::fs::read(path).map_err(|error| {
         complain(format_args!("{}: {error}", path.display()));
         Exit::Failed

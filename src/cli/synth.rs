@@ -56,13 +56,11 @@ pub(crate) fn run(arguments: &SynthArguments) -> Exit {
         (keys, None) => SynthSize::Keys(keys.unwrap_or_default()),
     };
     let options = SynthOptions::new(*target).mix(*mix).seed(*seed).size(size);
-    match write(arguments, &options) {
-        Ok(outcome) => report(&outcome, arguments.json),
-        Err(error) => {
-            complain(error);
-            Exit::Failed
-        }
-    }
+    let written = write(arguments, &options).map_err(|error| {
+        complain(error);
+        Exit::Failed
+    });
+    written.and_then(|outcome| report(&outcome, arguments.json)).unwrap_or_else(|exit| exit)
 }
 
 fn write(arguments: &SynthArguments, options: &SynthOptions) -> Result<SynthOutcome> {
@@ -75,12 +73,9 @@ fn write(arguments: &SynthArguments, options: &SynthOptions) -> Result<SynthOutc
     Ok(outcome)
 }
 
-fn report(outcome: &SynthOutcome, json: bool) -> Exit {
+fn report(outcome: &SynthOutcome, json: bool) -> Result<Exit, Exit> {
     let text = if json {
-        match as_json(outcome) {
-            Ok(json) => json,
-            Err(exit) => return exit,
-        }
+        as_json(outcome)?
     } else {
         let SynthOutcome { keys, expiring, bytes, losses } = outcome;
         let mut text = several(*keys, "key", "keys");
@@ -90,5 +85,6 @@ fn report(outcome: &SynthOutcome, json: bool) -> Exit {
         }
         text
     };
-    print(text.as_bytes()).err().unwrap_or(Exit::Done)
+    print(text.as_bytes())?;
+    Ok(Exit::Done)
 }

@@ -101,6 +101,8 @@ pub struct Replication {
     pub sync_in_progress: Option<bool>,
     /// Of a replica: seconds since it heard of its master.
     pub last_heard_seconds: Option<u64>,
+    /// Of a replica: bytes of history that it has got and not applied yet (since Redis 6.2).
+    pub unapplied: Option<u64>,
     /// Bytes of history that are kept for replicas that come back.
     pub backlog_bytes: Option<u64>,
 }
@@ -141,6 +143,10 @@ impl Replication {
             link_up: info.get("master_link_status").map(|status| status == "up"),
             sync_in_progress: info.get("master_sync_in_progress").map(|running| running != "0"),
             last_heard_seconds: info.number("master_last_io_seconds_ago"),
+            unapplied: info
+                .number::<u64>("slave_read_repl_offset")
+                .zip(copied)
+                .map(|(got, applied)| got.saturating_sub(applied)),
             backlog_bytes: info.number("repl_backlog_size"),
         }
     }
@@ -246,6 +252,8 @@ pub struct Memory {
     pub dataset: Option<u64>,
     /// What the operating system gave it.
     pub resident: Option<u64>,
+    /// What its machine has in all (since Redis 3.2); of a container the machine around it.
+    pub system: Option<u64>,
     /// The most it may use; 0 = no limit.
     pub limit: Option<u64>,
     /// What it does at the limit.
@@ -262,6 +270,7 @@ impl Memory {
             used: info.number("used_memory"),
             dataset: info.number("used_memory_dataset"),
             resident: info.number("used_memory_rss"),
+            system: info.number("total_system_memory"),
             limit: info.number("maxmemory"),
             policy: info.text("maxmemory_policy"),
             last_save_copied: info.number("rdb_last_cow_size"),

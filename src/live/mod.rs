@@ -11,24 +11,31 @@
 //! [`replication`] takes a snapshot over the wire, as a replica would, from a stream that the caller
 //! connected.
 //!
+//! [`cluster`] finds the nodes of a cluster, and [`sentinel`] the master that sentinels watch, or a
+//! replica of it.
+//!
 //! Everything else takes any connection of the `redis` crate ([`ConnectionLike`]), or [`Connection`], which
 //! shows no password in anything it prints.
 
 mod clock;
+pub mod cluster;
 mod commands;
 mod conf;
 mod connect;
 mod drivers;
 mod facts;
 mod file;
+mod host;
 mod info;
 mod persistence;
 mod preflight;
 mod probe;
 pub mod replication;
 mod reply;
+mod role;
 mod save;
 mod scan;
+pub mod sentinel;
 mod settings;
 mod snapshot;
 
@@ -37,8 +44,9 @@ pub use commands::{Access, CommandAccess};
 pub use connect::{ConnectOptions, Connection};
 pub use drivers::{Driver, DriverReport};
 pub use facts::{Database, Files, Memory, Module, Replica, Replication, Role, ServerFacts};
+pub use host::{Host, Overcommit};
 pub use persistence::{CrashLoss, Persistence, SaveRule};
-pub use preflight::{Finding, Severity};
+pub use preflight::{Finding, Severity, Skew};
 pub use probe::{Probe, ProbeOptions, probe};
 pub use redis::ConnectionLike;
 pub use save::{SaveOptions, SavedFile, bgsave, save};

@@ -45,6 +45,12 @@ pub struct Persistence {
     pub log_rewrite_ok: Option<bool>,
     /// Whether the last write to the log went well.
     pub log_write_ok: Option<bool>,
+    /// Bytes of the log, all its files together.
+    pub log_bytes: Option<u64>,
+    /// Bytes that it had after its last rewrite, or at the start.
+    pub log_base_bytes: Option<u64>,
+    /// Flushes to the disk that had to wait for another one, since the start.
+    pub log_delayed_flushes: Option<u64>,
 }
 
 impl Persistence {
@@ -66,6 +72,9 @@ impl Persistence {
                 || info.is_set("aof_rewrite_scheduled"),
             log_rewrite_ok: ok("aof_last_bgrewrite_status"),
             log_write_ok: ok("aof_last_write_status"),
+            log_bytes: info.number("aof_current_size"),
+            log_base_bytes: info.number("aof_base_size"),
+            log_delayed_flushes: info.number("aof_delayed_fsync"),
         }
     }
 }

@@ -4,11 +4,13 @@ use crate::error::Result;
 use crate::live::commands::{CommandAccess, find_out};
 use crate::live::drivers::{DriverReport, drivers};
 use crate::live::facts::{Database, Files, Memory, Module, Replication, ServerFacts};
+use crate::live::host::Host;
 use crate::live::info::Info;
 use crate::live::persistence::{CrashLoss, Persistence};
-use crate::live::preflight::{Finding, preflight};
+use crate::live::preflight::{Finding, Skew, preflight};
 use crate::live::reply::{ask, list, number};
 use crate::live::settings::{Settings, SettingsSource};
+use crate::time::UnixMillis;
 use redis::ConnectionLike;
 use std::path::PathBuf;
 
@@ -19,7 +21,7 @@ use std::path::PathBuf;
 /// let options = ProbeOptions::default().config_file("/etc/redis/redis.conf");
 /// # drop(options);
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProbeOptions {
     /// The server's `redis.conf`, to be read where it does not answer `CONFIG GET`. Default: none.
@@ -27,6 +29,18 @@ pub struct ProbeOptions {
     /// The server's dump file as seen from here, where that is elsewhere than the server says (in a
     /// container, say). Default: none.
     pub dump_file: Option<PathBuf>,
+    /// What time it is right before the call, to be compared with the server's clock. Default: not known,
+    /// and the clocks are not compared.
+    pub now: Option<UnixMillis>,
+    /// How many bytes of its master's history a replica may lack without that being a finding. Default
+    /// 1 MiB.
+    pub most_behind: u64,
+}
+
+impl Default for ProbeOptions {
+    fn default() -> Self {
+        ProbeOptions { config_file: None, dump_file: None, now: None, most_behind: 1 << 20 }
+    }
 }
 
 impl ProbeOptions {
@@ -41,6 +55,20 @@ impl ProbeOptions {
     #[must_use]
     pub fn dump_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.dump_file = Some(path.into());
+        self
+    }
+
+    /// Sets [`now`](Self::now).
+    #[must_use]
+    pub fn now(mut self, now: UnixMillis) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// Sets [`most_behind`](Self::most_behind).
+    #[must_use]
+    pub fn most_behind(mut self, bytes: u64) -> Self {
+        self.most_behind = bytes;
         self
     }
 }
@@ -70,6 +98,10 @@ pub struct Probe {
     pub dbs: Vec<Database>,
     /// Its memory.
     pub memory: Memory,
+    /// Its machine, where that is this one.
+    pub host: Option<Host>,
+    /// How its clock goes, where [`ProbeOptions::now`] was given and `TIME` may be asked.
+    pub clock: Option<Skew>,
     /// The commands a snapshot may need, and whether they can be used.
     pub commands: Vec<CommandAccess>,
     /// The ways to a snapshot: which can work, and why the others cannot.
@@ -106,6 +138,11 @@ pub fn probe(
     connection: &mut (impl ConnectionLike + ?Sized),
     options: &ProbeOptions,
 ) -> Result<Probe> {
+    // First of all, since it is of right before the call.
+    let clock = match options.now {
+        Some(now) => Skew::ask(connection, now)?,
+        None => None,
+    };
     let info = Info::ask(connection)?;
     let server = ServerFacts::of(&info);
     let config_file = options.config_file.as_deref();
@@ -126,6 +163,8 @@ pub fn probe(
         databases: settings.get("databases").and_then(|count| count.parse().ok()),
         dbs: Database::all(&info),
         memory: Memory::of(&info),
+        host: Host::of(&server, &files),
+        clock,
         drivers: Vec::new(),
         findings: Vec::new(),
         server,
@@ -134,7 +173,7 @@ pub fn probe(
         commands,
     };
     probe.drivers = drivers(&probe);
-    probe.findings = preflight(&probe, &settings);
+    probe.findings = preflight(&probe, &settings, options);
     Ok(probe)
 }
 

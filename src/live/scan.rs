@@ -12,7 +12,7 @@ use crate::live::info::{Info, part};
 use crate::live::probe::server_seconds;
 use crate::live::reply::{Refusal, ask, broken, bytes, list, number, settle, unexpected};
 use crate::live::snapshot::Snapshot;
-use crate::rdb::{Attributes, Header, Lineage, Payload, StrBuf, Writer, parse_functions};
+use crate::rdb::{Attributes, Header, Payload, StrBuf, Writer, parse_functions};
 use crate::time::UnixMillis;
 use redis::{Cmd, ConnectionLike, Pipeline, Value};
 use std::collections::HashSet;
@@ -250,11 +250,8 @@ impl<C: ConnectionLike + ?Sized, W: Write> Scan<'_, C, W> {
             return Ok(());
         }
         self.begun = true;
-        let stated = payload.map(|version| Header {
-            lineage: if version >= 80 { Lineage::Valkey } else { Lineage::Redis },
-            version,
-        });
-        let oldest = Header { lineage: Lineage::Redis, version: 6 };
+        let stated = payload.map(Header::of_version);
+        let oldest = Header::of_version(6);
         self.writer.header(self.header.or(stated).unwrap_or(oldest))
     }
 

@@ -16,7 +16,7 @@ use crate::rdb::opcode::byte;
 use crate::rdb::template::TemplateSizes;
 use crate::rdb::value::Value;
 use crate::rdb::value_type::ValueType;
-use crate::rdb::version::Lineage;
+use crate::rdb::version::Header;
 use crate::rdb::walk::{pass, settle_stop};
 use crate::wire::crc64::Crc64;
 use crate::wire::cursor::Cursor;
@@ -51,7 +51,7 @@ impl<'a> Payload<'a> {
     /// framed or is followed by more bytes.
     pub fn parse(bytes: &'a [u8]) -> Result<Payload<'a>> {
         let (body, version) = unseal(bytes)?;
-        let lineage = lineage_of(version);
+        let lineage = Header::of_version(version).lineage;
         let mut c = Cursor::new(body);
         let bad = |stop| settle_stop(stop, 0, body.len());
         let mut attributes = Attributes::default();
@@ -184,11 +184,6 @@ pub fn encode_functions<'a>(sources: impl IntoIterator<Item = &'a [u8]>, version
     }
     seal(&mut bytes, version);
     bytes
-}
-
-/// Versions from 80 on are Valkey's.
-fn lineage_of(version: u16) -> Lineage {
-    if version >= 80 { Lineage::Valkey } else { Lineage::Redis }
 }
 
 /// The body and the version of a payload whose checksum fits.

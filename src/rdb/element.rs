@@ -128,6 +128,9 @@ pub enum Element<'a> {
     },
 }
 
+/// The latest expiry of a hash field, in ms, that every server takes that has them.
+pub(crate) const LATEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;
+
 /// Something that elements are shown to: see [`Decoder::visit`](crate::rdb::Decoder::visit).
 ///
 /// There are no do-nothing defaults: what a visitor does not carry it has to drop in so many words.

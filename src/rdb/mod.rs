@@ -69,6 +69,8 @@ pub use content::{
 };
 pub use decode::{Decoder, Elements};
 pub use dump::{Payload, encode_functions, parse_functions};
+#[cfg(feature = "synth")]
+pub(crate) use element::LATEST_FIELD_EXPIRY;
 pub use element::{Element, ModuleField, Score, StreamCounters, StreamId, StreamInfo, Visit};
 pub use encode::{Encoded, Encoder};
 pub use entry::{Entry, OwnedEntry};

@@ -72,6 +72,12 @@ impl Header {
         Some(Header { lineage, version })
     }
 
+    /// The header of a version of RDB: those from 80 on are Valkey's.
+    pub(crate) fn of_version(version: u16) -> Header {
+        let lineage = if version >= 80 { Lineage::Valkey } else { Lineage::Redis };
+        Header { lineage, version }
+    }
+
     /// Whether eight bytes of checksum follow the end opcode.
     #[must_use]
     pub fn has_footer(self) -> bool {
@@ -153,11 +159,49 @@ impl fmt::Display for ServerVersion {
 impl ServerVersion {
     /// A server whose plain commands every newer one understands, Valkey too.
     #[cfg(feature = "cli")]
-    pub(crate) const COMMON: ServerVersion = ServerVersion { valkey: false, major: 7, minor: 0 };
+    pub(crate) const COMMON: ServerVersion = ServerVersion::redis(7, 0);
+    /// Releases that stand for all, Redis before Valkey and each oldest first: what is known here of
+    /// a server's dumps is what is known of the newest of these that is no newer than it.
+    ///
+    /// ```
+    /// use redkeep::rdb::{ServerVersion, ValueType};
+    /// let streams = |server: &&ServerVersion| server.reads(ValueType::StreamListpacks);
+    /// let first = ServerVersion::MILESTONES.iter().find(streams).unwrap();
+    /// assert_eq!(first.to_string(), "redis-5.0");
+    /// ```
+    pub const MILESTONES: &'static [ServerVersion] = &[
+        ServerVersion::redis(2, 4),
+        ServerVersion::redis(2, 6),
+        ServerVersion::redis(2, 8),
+        ServerVersion::redis(3, 0),
+        ServerVersion::redis(3, 2),
+        ServerVersion::redis(4, 0),
+        ServerVersion::redis(5, 0),
+        ServerVersion::redis(6, 2),
+        ServerVersion::redis(7, 0),
+        ServerVersion::redis(7, 2),
+        ServerVersion::redis(7, 4),
+        ServerVersion::redis(8, 0),
+        ServerVersion::redis(8, 6),
+        ServerVersion::redis(8, 8),
+        ServerVersion::redis(8, 10),
+        ServerVersion::valkey(7, 2),
+        ServerVersion::valkey(8, 1),
+        ServerVersion::valkey(9, 0),
+        ServerVersion::valkey(9, 1),
+    ];
     /// The newest Redis that is known here.
-    pub const NEWEST_REDIS: ServerVersion = ServerVersion { valkey: false, major: 8, minor: 10 };
+    pub const NEWEST_REDIS: ServerVersion = ServerVersion::redis(8, 10);
     /// The newest Valkey that is known here.
-    pub const NEWEST_VALKEY: ServerVersion = ServerVersion { valkey: true, major: 9, minor: 1 };
+    pub const NEWEST_VALKEY: ServerVersion = ServerVersion::valkey(9, 1);
+
+    const fn redis(major: u16, minor: u16) -> ServerVersion {
+        ServerVersion { valkey: false, major, minor }
+    }
+
+    const fn valkey(major: u16, minor: u16) -> ServerVersion {
+        ServerVersion { valkey: true, major, minor }
+    }
 
     /// Whether it is a Valkey.
     #[must_use]
@@ -201,9 +245,7 @@ impl ServerVersion {
     /// ```
     #[must_use]
     pub fn header(self) -> Header {
-        let version = self.rdb_version();
-        let lineage = if version >= 80 { Lineage::Valkey } else { Lineage::Redis };
-        Header { lineage, version }
+        Header::of_version(self.rdb_version())
     }
 
     /// Whether it accepts a file that begins so, with default settings.
@@ -308,5 +350,27 @@ mod tests {
         assert!(!reads("valkey-8.1", b"VALKEY080"));
         assert!("redis-1.2".parse::<ServerVersion>().is_err());
         assert!("dragonfly-1.2".parse::<ServerVersion>().is_err());
+    }
+
+    #[test]
+    fn every_release_is_as_the_milestone_before_it() {
+        let facts = |server: ServerVersion| {
+            let kinds: Vec<_> = ValueType::ALL.iter().map(|kind| server.reads(*kind)).collect();
+            let functions = (server.has_functions(), server.reads_pre_ga_functions());
+            (kinds, server.header(), functions, server.refuses_empty_collections())
+        };
+        for minors in 0..200 {
+            let (major, minor) = (2 + minors / 20, minors % 20);
+            for server in [ServerVersion::redis(major, minor), ServerVersion::valkey(major, minor)]
+            {
+                let before = |milestone: &&ServerVersion| {
+                    milestone.valkey == server.valkey
+                        && server.at_least(milestone.major, milestone.minor)
+                };
+                if let Some(milestone) = ServerVersion::MILESTONES.iter().rfind(before) {
+                    assert_eq!(facts(server), facts(*milestone), "{server}");
+                }
+            }
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Contents from arbitrary bytes: whatever comes, servers would take it.
 
 use crate::rdb::{
-    ArrayContent, ArrayValue, Content, HashField, ModuleContent, ModuleValue, ServerVersion,
-    StreamConsumer, StreamContent, StreamCounters, StreamEntry, StreamGroup, StreamId,
-    StreamIdempotence, StreamPending, StreamProducer,
+    ArrayContent, ArrayValue, Content, HashField, LATEST_FIELD_EXPIRY, ModuleContent, ModuleValue,
+    ServerVersion, StreamConsumer, StreamContent, StreamCounters, StreamEntry, StreamGroup,
+    StreamId, StreamIdempotence, StreamPending, StreamProducer,
 };
 use crate::synth::dataset::SynthKey;
 use crate::time::UnixMillis;
@@ -11,31 +11,10 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The latest expiry of a field that all servers take.
-const LATEST: i64 = (1 << 48) - 1;
-/// Servers between which encodings change.
-const SERVERS: [&str; 15] = [
-    "redis-2.4",
-    "redis-2.6",
-    "redis-3.2",
-    "redis-4.0",
-    "redis-5.0",
-    "redis-6.2",
-    "redis-7.0",
-    "redis-7.2",
-    "redis-7.4",
-    "redis-8.0",
-    "redis-8.6",
-    "redis-8.8",
-    "redis-8.10",
-    "valkey-8.1",
-    "valkey-9.0",
-];
-
-/// One of the servers between which encodings change.
+/// One of [`ServerVersion::MILESTONES`].
 impl<'a> Arbitrary<'a> for ServerVersion {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        u.choose(&SERVERS)?.parse().map_err(|_| arbitrary::Error::IncorrectFormat)
+        u.choose(ServerVersion::MILESTONES).copied()
     }
 }
 
@@ -151,7 +130,7 @@ impl<'a> Arbitrary<'a> for HashField {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let field = HashField::new(text(u)?, text(u)?);
         Ok(match bool::arbitrary(u)? {
-            true => field.expires(UnixMillis::new(u.int_in_range(1..=LATEST)?)),
+            true => field.expires(UnixMillis::new(u.int_in_range(1..=LATEST_FIELD_EXPIRY)?)),
             false => field,
         })
     }

@@ -9,7 +9,7 @@ use crate::export::{CommandsOptions, CommandsOutcome, export_commands};
 use crate::limits::Limits;
 use crate::pipe::{EntrySource, Staged};
 use crate::rdb::convert::{ConvertCounts, ConvertOptions, Converter};
-use crate::rdb::{self, Event, EventKind, Header, Lineage, Role, RoleMarker, Writer};
+use crate::rdb::{self, Event, EventKind, Header, Role, RoleMarker, Writer};
 use crate::task::log_folder::LogTarget;
 use crate::task::place::named;
 use std::fs::File;
@@ -430,8 +430,7 @@ impl<'o> Work<'o> {
             && let Some(&[low, high, ..]) = payload.last_chunk::<10>().map(<[u8; 10]>::as_slice)
         {
             let version = u16::from_le_bytes([low, high]);
-            let lineage = if version == 80 { Lineage::Valkey } else { Lineage::Redis };
-            if !server.reads_header(Header { lineage, version }) {
+            if !server.reads_header(Header::of_version(version)) {
                 return lost(format!(
                     "{server} reads no payload of RDB {version} ({})",
                     spec.name()

@@ -2,6 +2,7 @@
 
 use super::common::{Json, corpus, lines, release};
 use super::damaged::{BY_TRANSACTION, LENIENT};
+use super::random::Random;
 use super::servers::{ALL, Server};
 use redis::{Connection, cmd};
 use redkeep::aof::check::{AofCheckOptions, Outcome, Report, Verdict, check_fileset, check_log};
@@ -384,19 +385,6 @@ fn a_set_that_servers_refuse_or_pass_by_is_broken() {
     assert!(check_fileset(&folder.path().join("nowhere"), &options(None)).unwrap_err().is_io());
 }
 
-/// splitmix64: the same trials in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
-    }
-}
-
 /// Commands of many kinds: transactions, scripts, expiries, several databases.
 fn work(connection: &mut Connection, round: usize) {
     let mut run = |words: &str| {
@@ -465,7 +453,7 @@ fn written(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// Damages a log, and says how.
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) -> String {
-    let at = random.below(bytes.len());
+    let at = random.index(bytes.len());
     match random.below(6) {
         0 | 1 => {
             bytes[at] ^= 1 << random.below(8);
@@ -480,7 +468,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) -> String {
             format!("byte {at} gone")
         }
         4 => {
-            let to = (at + 1 + random.below(200)).min(bytes.len());
+            let to = (at + 1 + random.index(200)).min(bytes.len());
             bytes[at..to].fill(0);
             format!("zeros at {at}..{to}")
         }
@@ -490,8 +478,8 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) -> String {
             let mut reader = SliceReader::new(bytes);
             let ends: Vec<_> = reader.by_ref().map(|record| record.unwrap().offset).collect();
             assert_eq!(reader.end().unwrap().kind, EndKind::Clean);
-            let at = usize::try_from(ends[random.below(ends.len())]).unwrap();
-            let line = lines[random.below(lines.len())];
+            let at = usize::try_from(ends[random.index(ends.len())]).unwrap();
+            let line = lines[random.index(lines.len())];
             bytes.splice(at..at, line.iter().copied());
             format!("{} at {at}", line.escape_ascii())
         }
@@ -513,7 +501,7 @@ fn logs_of_live_servers_are_sound_and_what_they_refuse_never_is() {
                 .filter(|n| files[*n].0.extension().is_some_and(|kind| kind != "manifest"))
                 .filter(|n| !files[*n].1.is_empty())
                 .collect();
-            let which = logs[random.below(logs.len())];
+            let which = logs[random.index(logs.len())];
             let how = damage(&mut files[which].1, &mut random);
             for (path, bytes) in &files {
                 let path = folder.path().join(path);

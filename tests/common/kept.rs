@@ -6,27 +6,6 @@
 use redkeep::rdb::{Content, Decoder, Encoder, ServerVersion, StreamContent, ValueType};
 use std::collections::BTreeSet;
 
-/// Servers between which something changes.
-pub(crate) const TARGETS: [&str; 17] = [
-    "redis-2.4",
-    "redis-2.6",
-    "redis-3.0",
-    "redis-3.2",
-    "redis-4.0",
-    "redis-5.0",
-    "redis-6.2",
-    "redis-7.0",
-    "redis-7.2",
-    "redis-7.4",
-    "redis-8.0",
-    "redis-8.6",
-    "redis-8.8",
-    "redis-8.10",
-    "valkey-7.2",
-    "valkey-8.1",
-    "valkey-9.0",
-];
-
 /// What a server keeps of a content, besides what it fills in; `None` where it has no such type.
 pub(crate) fn kept(content: &Content, target: ServerVersion) -> Option<Content> {
     use ValueType as T;

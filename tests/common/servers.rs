@@ -25,6 +25,11 @@ fn program(name: &str) -> PathBuf {
     Path::new(&folder).join(name).join("server")
 }
 
+/// A port that nobody has.
+pub(crate) fn any_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 impl Server {
     /// Starts a server on this dump, or on nothing; `None` where it refuses to start.
     pub(crate) fn start(name: &str, dump: Option<&[u8]>) -> Option<Server> {
@@ -48,21 +53,34 @@ impl Server {
         folder: tempfile::TempDir,
         settings: &[&str],
     ) -> Option<Server> {
-        // A free port is free for a moment: tests that run side by side take turns.
-        static TURN: Mutex<()> = Mutex::new(());
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let program = program(name);
         // Needed since Redis 7.0 for DEBUG DIGEST, and unknown before.
         let debug: &[_] = match name {
             "redis-6.2" => &[],
             _ => &["--enable-debug-command", "local"],
         };
+        let mut words = debug.to_vec();
+        let dir = folder.path().display().to_string();
+        words.extend(["--bind", "127.0.0.1", "--save", "", "--dir", &dir]);
+        words.extend(["--dbfilename", "dump.rdb"]);
+        words.extend(settings);
+        Server::launch(name, folder, &words, "DBSIZE", any_port)
+    }
+
+    /// Starts the program with these words and a port, and waits until it answers a command.
+    pub(crate) fn launch(
+        name: &str,
+        folder: tempfile::TempDir,
+        words: &[&str],
+        ready: &str,
+        port: fn() -> u16,
+    ) -> Option<Server> {
+        // A free port is free for a moment: tests that run side by side take turns.
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (port, program) = (port(), program(name));
         let process = Command::new(&program)
-            .args(debug)
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .args(["--dir", folder.path().to_str().unwrap(), "--dbfilename", "dump.rdb"])
-            .args(settings)
+            .args(words)
+            .args(["--port", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -76,7 +94,7 @@ impl Server {
             let ready = server
                 .connect()
                 .ok()
-                .and_then(|mut connection| redis::cmd("DBSIZE").query::<u64>(&mut connection).ok());
+                .and_then(|mut connection| redis::cmd(ready).exec(&mut connection).ok());
             if ready.is_some() {
                 return Some(server);
             }
@@ -87,6 +105,10 @@ impl Server {
 
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn port(&self) -> u16 {

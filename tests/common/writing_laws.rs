@@ -6,38 +6,20 @@
 use crate::laws::{Values, dump};
 use redkeep::rdb::OnLoss;
 use redkeep::rdb::convert::{ConvertOptions, Converter};
-use redkeep::rdb::{ChecksumMode, Event, Payload, SliceReader, Writer};
+use redkeep::rdb::{ChecksumMode, Event, Payload, ServerVersion, SliceReader, Writer};
 use redkeep::{Limits, Result};
-
-const TARGETS: [&str; 16] = [
-    "redis-2.4",
-    "redis-2.6",
-    "redis-3.0",
-    "redis-3.2",
-    "redis-4.0",
-    "redis-5.0",
-    "redis-6.2",
-    "redis-7.0",
-    "redis-7.2",
-    "redis-7.4",
-    "redis-8.0",
-    "redis-8.6",
-    "redis-8.8",
-    "redis-8.10",
-    "valkey-8.1",
-    "valkey-9.1",
-];
 
 /// What is converted can be read, holds as many keys as was said, and comes out the same however
 /// values come in.
 pub(crate) fn convert(input: &[u8]) {
     let [rest @ .., target, window] = input else { return };
     let dump = dump(rest);
-    let target = TARGETS[usize::from(target % 16)];
+    let targets = ServerVersion::MILESTONES;
+    let target = targets[usize::from(*target) % targets.len()];
     convert_as(&dump, target, [64, 100, 4096][usize::from(window % 3)]);
 }
 
-pub(crate) fn convert_as(dump: &[u8], target: &str, window: usize) {
+pub(crate) fn convert_as(dump: &[u8], target: ServerVersion, window: usize) {
     let limits = Limits::default().window(window).held(u64::MAX);
     let whole = converted(SliceReader::new(dump), target);
     let windowed = converted(SliceReader::windowed(dump, &limits), target);
@@ -65,8 +47,8 @@ struct Converted {
     error: bool,
 }
 
-fn converted<'a>(reader: SliceReader<'a>, target: &str) -> Converted {
-    let options = ConvertOptions::new(target.parse().unwrap())
+fn converted<'a>(reader: SliceReader<'a>, target: ServerVersion) -> Converted {
+    let options = ConvertOptions::new(target)
         .on_loss(OnLoss::Drop)
         .limits(Limits::default().inflated(1 << 20));
     let mut converter = Converter::new(options);

@@ -18,6 +18,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// A folder, and where in it a snapshot goes.
+fn place() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.rdb").to_str().unwrap().to_owned();
+    (folder, path)
+}
+
 fn names(folder: &Path) -> usize {
     folder.read_dir().unwrap().count()
 }
@@ -59,9 +66,8 @@ fn a_snapshot_is_checked_and_appears_whole() {
     for name in ALL {
         let server = start(name, &[]);
         run(&mut open(&server), "SET a 1");
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("out.rdb");
-        let output = ["-o", path.to_str().unwrap()];
+        let (folder, path) = place();
+        let output = ["-o", &path];
         let done = redkeep(&server, "snapshot", &output);
         assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
         assert!(text(&done.stdout).starts_with("SOUND"), "{}", text(&done.stdout));
@@ -83,12 +89,12 @@ fn a_snapshot_is_checked_and_appears_whole() {
 fn where_the_server_cannot_save_nothing_is_written() {
     for name in ALL {
         let server = start(name, &[]);
-        let folder = tempfile::tempdir().unwrap();
-        let (path, old) = (folder.path().join("out.rdb"), folder.path().join("old.rdb"));
+        let (folder, path) = place();
+        let old = folder.path().join("old.rdb");
         std::fs::write(&old, server.save()).unwrap();
         std::fs::remove_dir_all(server.folder()).unwrap();
-        let (path, old) = (path.to_str().unwrap(), old.to_str().unwrap());
-        let done = redkeep(&server, "snapshot", &["-o", path, "--dump-file", old]);
+        let old = old.to_str().unwrap();
+        let done = redkeep(&server, "snapshot", &["-o", &path, "--dump-file", old]);
         assert_eq!(done.status.code(), Some(1), "{name}");
         let said = text(&done.stderr);
         assert!(said.contains("could not save") && said.contains("nothing was written"), "{said}");
@@ -124,9 +130,8 @@ fn where_bgsave_is_gone_a_snapshot_is_taken_key_by_key_and_says_so() {
         let gone = ["BGSAVE", "PSYNC", "SYNC"].map(|gone| ["--rename-command", gone, ""]);
         let server = start(name, &gone.concat());
         run(&mut open(&server), "SET a 1");
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("out.rdb");
-        let output = ["-o", path.to_str().unwrap()];
+        let (_folder, path) = place();
+        let output = ["-o", &path];
         let done = redkeep(&server, "snapshot", &output);
         assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
         assert!(text(&done.stderr).contains("there is no BGSAVE"), "{}", text(&done.stderr));
@@ -144,9 +149,8 @@ fn where_bgsave_is_gone_a_snapshot_is_taken_as_replicas_get_it() {
     for name in ALL {
         let server = start(name, &["--rename-command", "BGSAVE", ""]);
         run(&mut open(&server), "SET a 1");
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("out.rdb");
-        let output = ["-o", path.to_str().unwrap()];
+        let (folder, path) = place();
+        let output = ["-o", &path];
         let done = redkeep(&server, "snapshot", &output);
         assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
         assert!(text(&done.stderr).contains("bgsave is not open"), "{}", text(&done.stderr));

@@ -1,5 +1,6 @@
 //! One byte changed anywhere, and what real servers were given broken.
 
+use super::random::Random;
 use super::{cut_only, logs, logs_in, salvage};
 use redkeep::UnixMillis;
 use redkeep::aof::repair::{CutAt, Loss, LossCause, plan, plan_log};
@@ -11,19 +12,6 @@ use std::fs;
 use std::io::Cursor;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-/// splitmix64: the same damage in every run.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
-    }
-}
 
 /// The ranges of the commands of a sound log.
 fn commands(log: &[u8]) -> Vec<Range<u64>> {
@@ -59,7 +47,7 @@ fn damage(logs: &[(String, Vec<u8>)], trials: usize, seed: u64) {
         let (name, log) = logs[which];
         let Some(first) = whole[which].first() else { continue };
         let from = usize::try_from(first.start).unwrap();
-        let at = from + random.below(log.len() - from);
+        let at = from + random.index(log.len() - from);
         let mut bad = log.clone();
         bad[at] = bad[at].wrapping_add(u8::try_from(1 + random.below(255)).unwrap());
         let plan = plan_log(&bad, &salvage()).unwrap();
@@ -117,7 +105,7 @@ fn a_hole_costs_the_commands_it_touches_and_those_of_their_transactions() {
         let whole = commands(log);
         let from = usize::try_from(whole[0].start).unwrap();
         let size = [2, 16, 512][trial % 3];
-        let at = from + random.below((log.len() - from).saturating_sub(size).max(1));
+        let at = from + random.index((log.len() - from).saturating_sub(size).max(1));
         let mut bad = log.clone();
         for byte in &mut bad[at..at + size] {
             *byte = u8::try_from(random.below(256)).unwrap();

@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 use crate::live::connect::ConnectOptions;
 use crate::live::replication::options::ReplicationOptions;
 use redis::ConnectionAddr;
+#[cfg(feature = "live-tls")]
+use rustls::{ClientConnection, StreamOwned};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 #[cfg(unix)]
@@ -22,13 +24,18 @@ enum Kind {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
+    #[cfg(feature = "live-tls")]
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 /// Connects a stream for [`Transfer::start`](super::Transfer::start), and takes the login over.
 ///
+/// Over TLS (feature `live-tls`) the same certificates are believed as for a
+/// [`Connection`](crate::live::Connection), and a connection that ends without TLS saying so is cut.
+///
 /// # Errors
-/// `Usage` for a URL that cannot be understood and for TLS, which this way does not have: connect such
-/// a stream yourself. `Io` where there is no way to the server.
+/// `Usage` for a URL or certificates that cannot be understood. `Io` where there is no way to the server,
+/// or its certificate is not believed.
 ///
 /// ```no_run
 /// use redkeep::live::{ConnectOptions, replication};
@@ -41,7 +48,16 @@ enum Kind {
 pub fn dial(options: &ConnectOptions) -> Result<(Wire, ReplicationOptions)> {
     let info = options.info()?;
     let wire = match info.addr() {
-        ConnectionAddr::Tcp(host, port) => tcp(host, *port, options.connect_timeout)?,
+        ConnectionAddr::Tcp(host, port) => {
+            let stream = tcp(host, *port, options)?;
+            stream.set_read_timeout(Some(LOOK))?;
+            Wire(Kind::Tcp(stream))
+        }
+        #[cfg(feature = "live-tls")]
+        ConnectionAddr::TcpTls { host, port, .. } => {
+            let conversation = options.tls.conversation(host)?;
+            secure(tcp(host, *port, options)?, conversation)?
+        }
         #[cfg(unix)]
         ConnectionAddr::Unix(path) => {
             let stream = UnixStream::connect(path)?;
@@ -49,7 +65,7 @@ pub fn dial(options: &ConnectOptions) -> Result<(Wire, ReplicationOptions)> {
             stream.set_write_timeout(Some(options.timeout))?;
             Wire(Kind::Unix(stream))
         }
-        _ => return Err(Error::usage("a snapshot as replicas get it cannot be had over TLS here")),
+        _ => return Err(Error::usage("the server's URL: no way that a stream can take")),
     };
     let mut login = ReplicationOptions::default().stall(options.timeout);
     login.user = info.redis_settings().username().map(str::to_owned);
@@ -59,19 +75,36 @@ pub fn dial(options: &ConnectOptions) -> Result<(Wire, ReplicationOptions)> {
     Ok((wire, login))
 }
 
-fn tcp(host: &str, port: u16, most: Duration) -> Result<Wire> {
+/// Connects; reading waits as long as connecting may.
+fn tcp(host: &str, port: u16, options: &ConnectOptions) -> Result<TcpStream> {
     let mut failed = io::Error::from(io::ErrorKind::NotFound);
     for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, most) {
+        match TcpStream::connect_timeout(&address, options.connect_timeout) {
             Ok(stream) => {
-                stream.set_read_timeout(Some(LOOK))?;
-                stream.set_write_timeout(Some(most))?;
-                return Ok(Wire(Kind::Tcp(stream)));
+                stream.set_read_timeout(Some(options.connect_timeout))?;
+                stream.set_write_timeout(Some(options.connect_timeout))?;
+                return Ok(stream);
             }
             Err(error) => failed = error,
         }
     }
     Err(failed.into())
+}
+
+/// Gets to know each other, so that a certificate that isn't believed is an error here.
+#[cfg(feature = "live-tls")]
+fn secure(mut stream: TcpStream, mut conversation: ClientConnection) -> Result<Wire> {
+    while conversation.is_handshaking() {
+        conversation.complete_io(&mut stream).map_err(|error| {
+            // A timeout of the socket calls itself by a name that says nothing.
+            match error.kind() {
+                io::ErrorKind::WouldBlock => io::Error::from(io::ErrorKind::TimedOut),
+                _ => error,
+            }
+        })?;
+    }
+    stream.set_read_timeout(Some(LOOK))?;
+    Ok(Wire(Kind::Tls(Box::new(StreamOwned::new(conversation, stream)))))
 }
 
 impl Read for Wire {
@@ -80,6 +113,8 @@ impl Read for Wire {
             Kind::Tcp(stream) => stream.read(buf),
             #[cfg(unix)]
             Kind::Unix(stream) => stream.read(buf),
+            #[cfg(feature = "live-tls")]
+            Kind::Tls(stream) => stream.read(buf),
         }
     }
 }
@@ -90,6 +125,8 @@ impl Write for Wire {
             Kind::Tcp(stream) => stream.write(bytes),
             #[cfg(unix)]
             Kind::Unix(stream) => stream.write(bytes),
+            #[cfg(feature = "live-tls")]
+            Kind::Tls(stream) => stream.write(bytes),
         }
     }
 
@@ -98,6 +135,8 @@ impl Write for Wire {
             Kind::Tcp(stream) => stream.flush(),
             #[cfg(unix)]
             Kind::Unix(stream) => stream.flush(),
+            #[cfg(feature = "live-tls")]
+            Kind::Tls(stream) => stream.flush(),
         }
     }
 }

@@ -133,28 +133,11 @@ impl ListpackBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rdb::encoding::{Origin, listpack::Listpack};
-    use proptest::prelude::*;
 
     fn built(entries: &[Scalar<'_>]) -> Vec<u8> {
         let mut builder = ListpackBuilder::default();
-        builder.push(Scalar::Bytes(b"of the list before")).unwrap();
-        builder.clear();
-        for entry in entries {
-            builder.push(*entry).unwrap();
-        }
-        let size = builder.size();
-        let blob = builder.finish();
-        assert_eq!(blob.len(), size);
-        blob.to_vec()
-    }
-
-    fn read(blob: &[u8]) -> Vec<Scalar<'_>> {
-        let list = Listpack::new(blob, Origin::plain(0)).unwrap();
-        let declared = list.declared();
-        let entries: Vec<_> = list.map(Result::unwrap).collect();
-        assert_eq!(declared, u16::try_from(entries.len()).ok().filter(|n| *n != u16::MAX));
-        entries
+        entries.iter().for_each(|entry| builder.push(*entry).unwrap());
+        builder.finish().to_vec()
     }
 
     #[test]
@@ -163,40 +146,5 @@ mod tests {
         let blob = built(&[Scalar::Bytes(b"a"), Scalar::Bytes(b"300"), Scalar::Int(-1)]);
         assert_eq!(blob, b"\x10\0\0\0\x03\0\x81a\x02\xc1\x2c\x02\xdf\xff\x02\xff");
         assert_eq!(built(&[]), b"\x07\0\0\0\0\0\xff");
-    }
-
-    #[test]
-    fn every_size_around_an_edge_of_heads_and_backlens_is_read_back() {
-        let edges = [0, 63, 64, 126, 127, 128, 4095, 4096, 16_377, 16_378, 16_384, 2_097_146];
-        for size in edges.into_iter().flat_map(|edge: usize| edge.saturating_sub(1)..edge + 3) {
-            let text = vec![b'x'; size];
-            assert_eq!(read(&built(&[Scalar::Bytes(&text), Scalar::Int(7)])).len(), 2, "{size}");
-        }
-    }
-
-    #[test]
-    fn more_entries_than_the_header_can_count_are_left_uncounted() {
-        for n in [65_534, 65_535, 65_536] {
-            assert_eq!(read(&built(&vec![Scalar::Int(1); n])).len(), n);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_built_is_read(
-            texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..20),
-            integers: Vec<i64>,
-            shift in 0..64,
-        ) {
-            let entries: Vec<_> = texts.iter().map(|text| Scalar::Bytes(text))
-                .chain(integers.iter().map(|n| Scalar::Int(n >> shift)))
-                .collect();
-            let blob = built(&entries);
-            let mut digits = [crate::wire::number::Digits::new(), Default::default()];
-            let [mine, theirs] = &mut digits;
-            let same = read(&blob).iter().zip(&entries)
-                .all(|(a, b)| a.bytes(mine) == b.bytes(theirs));
-            prop_assert!(same && read(&blob).len() == entries.len());
-        }
     }
 }

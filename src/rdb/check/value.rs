@@ -5,16 +5,13 @@ use crate::rdb::check::distinct::Distinct;
 use crate::rdb::check::report::Level;
 use crate::rdb::check::stream::StreamCheck;
 use crate::rdb::decode::Decoder;
-use crate::rdb::element::{Element, Score, Visit};
+use crate::rdb::element::{Element, LATEST_FIELD_EXPIRY, Score, Visit};
 use crate::rdb::encoding::Scalar;
 use crate::rdb::item::Item;
 use crate::rdb::value::Items;
 use crate::rdb::value_type::{DataType, ValueType};
 use crate::time::UnixMillis;
 use crate::wire::number::Digits;
-
-/// A hash field's expiry, in ms, is below this in every server that has them.
-const LATEST_EXPIRY: i64 = (1 << 48) - 1;
 
 /// What is wrong with a value that can nevertheless be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -221,7 +218,7 @@ impl ValueCheck {
 
     /// Packed hashes are ordered by expiry, fields without one last.
     fn field_expiry(&mut self, expires: i64) {
-        if !(0..=LATEST_EXPIRY).contains(&expires) {
+        if !(0..=LATEST_FIELD_EXPIRY).contains(&expires) {
             self.flaw(Flaw::FieldExpiryRange);
         }
         let rank = if expires == 0 { i64::MAX } else { expires };

@@ -4,13 +4,11 @@ use crate::error::{Error, Result};
 use crate::rdb::content::parts::{ArrayContent, HashField};
 use crate::rdb::content::stream::{StreamContent, StreamGroup, StreamIdempotence};
 use crate::rdb::content::value::Content;
-use crate::rdb::element::StreamId;
+use crate::rdb::element::{LATEST_FIELD_EXPIRY, StreamId};
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 
-/// A hash field's expiry, in ms, is below this in every server that has them.
-const LATEST_EXPIRY: i64 = (1 << 48) - 1;
 /// Below this, comparing each with each is quicker than hashing.
 const FEW: usize = 8;
 
@@ -72,7 +70,7 @@ fn distinct<T>(rows: &[T], name: impl Fn(&T) -> &[u8]) -> bool {
 fn hash(fields: &[HashField]) -> Result<()> {
     refuse(fields.is_empty(), "a hash without fields")?;
     let times = fields.iter().filter_map(|field| field.expires);
-    let bad = { times }.any(|at| !(1..=LATEST_EXPIRY).contains(&at.get()));
+    let bad = { times }.any(|at| !(1..=LATEST_FIELD_EXPIRY).contains(&at.get()));
     refuse(bad, "a field's expiry is not between 1 and 2^48-1 ms")?;
     refuse(!distinct(fields, |field| &field.field[..]), "a hash has a field twice")
 }
@@ -171,7 +169,7 @@ mod tests {
     #[test]
     fn times_scores_and_indexes_are_in_their_range() {
         refused(&Content::sorted_set([("a", f64::NAN)]), "not a number");
-        for (at, good) in [(0, false), (1, true), (LATEST_EXPIRY, true), (1 << 48, false)] {
+        for (at, good) in [(0, false), (1, true), (LATEST_FIELD_EXPIRY, true), (1 << 48, false)] {
             let field = HashField::new("f", "v").expires(UnixMillis::new(at));
             assert_eq!(Content::Hash(vec![field]).validate().is_ok(), good, "{at}");
         }

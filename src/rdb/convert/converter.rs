@@ -237,7 +237,7 @@ impl Converter {
         let nodes = usize::try_from(nodes_end - value.offset()).unwrap_or(usize::MAX);
         let nodes = value.bytes().get(..nodes).unwrap_or_default();
         self.record.value().extend_from_slice(nodes);
-        write_tail(&tail, to, self.record.value(), &mut self.counts.losses)?;
+        write_tail(&tail, value.kind, to, self.record.value(), &mut self.counts.losses)?;
         Ok(())
     }
 
@@ -540,7 +540,7 @@ impl Converter {
                 let walk = Walk::of(from, Part::StreamInfo, 1);
                 let items = Items::new(walk, &held, offset);
                 self.rows.clear();
-                let rows = write_tail(&items, to, &mut self.rows, &mut self.counts.losses)?;
+                let rows = write_tail(&items, from, to, &mut self.rows, &mut self.counts.losses)?;
                 let mut start = 0;
                 for row in rows {
                     let raw = self.rows.get(start..row.end).unwrap_or_default();

@@ -46,6 +46,7 @@ pub(super) struct Tail<'o> {
 /// Appends all that follows the nodes; `items` begin with the stream's IDs and counters.
 pub(super) fn write_tail(
     items: &Items<'_>,
+    from: ValueType,
     to: ValueType,
     out: &mut Vec<u8>,
     losses: &mut Losses,
@@ -64,7 +65,8 @@ pub(super) fn write_tail(
         last_id: StreamId::default(),
         added: None,
     };
-    if tail.to < 5 {
+    // Older layouts have none.
+    if stream_layout(from) == 5 {
         tail.find_nacked(items)?;
     }
     for located in items.clone() {

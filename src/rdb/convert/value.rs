@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
-use crate::rdb::build::{ListpackBuilder, StrWriter, ZiplistBuilder, build_intset};
+use crate::rdb::build::{PackedBuilder, StrWriter, build_intset};
 use crate::rdb::decode::Decoder;
-use crate::rdb::element::{Element, Score, Visit};
+use crate::rdb::element::{Element, LATEST_FIELD_EXPIRY, Score, Visit};
 use crate::rdb::encoding::Scalar;
 use crate::rdb::len::write_length;
 use crate::rdb::template::HashTemplate;
@@ -15,16 +15,14 @@ use crate::wire::number::write_double;
 
 /// The most integers that servers keep in an intset.
 const INTSET: usize = 512;
-/// The latest expiry that Redis takes for a field, in ms.
-const LATEST: i64 = (1 << 48) - 1;
 
 /// Writes values in other layouts; keeps its buffers from one to the next.
 #[derive(Debug)]
 pub(super) struct ValueConverter {
     decoder: Decoder,
     strings: StrWriter,
-    listpack: ListpackBuilder,
-    ziplist: ZiplistBuilder,
+    listpack: PackedBuilder,
+    ziplist: PackedBuilder,
     rows: Vec<u8>,
     text: Vec<u8>,
     expired_at: Option<UnixMillis>,
@@ -64,8 +62,8 @@ impl ValueConverter {
         ValueConverter {
             decoder: Decoder::new().inflated_limit(limits.inflated),
             strings: StrWriter::new(compress),
-            listpack: ListpackBuilder::default(),
-            ziplist: ZiplistBuilder::default(),
+            listpack: PackedBuilder::listpack(),
+            ziplist: PackedBuilder::ziplist(),
             rows: Vec::new(),
             text: Vec::new(),
             expired_at,
@@ -147,7 +145,7 @@ impl ValueConverter {
             let mut found = Found::default();
             for node in items {
                 ziplist.clear();
-                let mut flat = Flat { list: List::Ziplist(ziplist), text, entries: 0 };
+                let mut flat = Flat { list: ziplist, text, entries: 0 };
                 decoder.visit(node?, &mut flat)?;
                 if flat.entries > 0 {
                     strings.write_blob(ziplist.finish(), out);
@@ -169,15 +167,12 @@ impl ValueConverter {
         out: &mut Vec<u8>,
     ) -> Result<(ValueType, Found)> {
         let ValueConverter { decoder, strings, listpack, ziplist, text, .. } = self;
-        let as_listpack = to == ValueType::HashListpack;
-        listpack.clear();
-        ziplist.clear();
-        let list = if as_listpack { List::Listpack(listpack) } else { List::Ziplist(ziplist) };
+        let list = if to == ValueType::HashListpack { listpack } else { ziplist };
+        list.clear();
         let mut flat = Flat { list, text, entries: 0 };
         decoder.visit_items(value.items()?, &mut flat)?;
         let found = Found { rows: flat.entries, ..Found::default() };
-        let blob = if as_listpack { listpack.finish() } else { ziplist.finish() };
-        strings.write_blob(blob, out);
+        strings.write_blob(list.finish(), out);
         Ok((to, found))
     }
 
@@ -213,7 +208,7 @@ impl ValueConverter {
         for located in value.items()? {
             for element in self.decoder.elements(located?)? {
                 if let Element::Field { expires: Some(at), .. } = element?
-                    && at.get() <= LATEST
+                    && at.get() <= LATEST_FIELD_EXPIRY
                 {
                     least = Some(least.map_or(at.get(), |least: i64| least.min(at.get())));
                 }
@@ -277,7 +272,7 @@ impl Visit for Rows<'_> {
     ) -> Result<()> {
         let at = expires.map(UnixMillis::get);
         match (self.to, at) {
-            (ValueType::HashMetadata, Some(at)) if at <= LATEST => {
+            (ValueType::HashMetadata, Some(at)) if at <= LATEST_FIELD_EXPIRY => {
                 // What lies before 1970 has expired as surely one millisecond after it.
                 write_length((at.max(1) - self.base).cast_unsigned(), self.out);
             }
@@ -312,26 +307,12 @@ impl Visit for Rows<'_> {
     }
 }
 
-enum List<'a> {
-    Listpack(&'a mut ListpackBuilder),
-    Ziplist(&'a mut ZiplistBuilder),
-}
-
 /// One packed list of everything.
 struct Flat<'a> {
-    list: List<'a>,
+    list: &'a mut PackedBuilder,
     text: &'a mut Vec<u8>,
     /// Members, pairs or fields so far.
     entries: u64,
-}
-
-impl Flat<'_> {
-    fn push(&mut self, entry: Scalar<'_>) -> Result<()> {
-        match &mut self.list {
-            List::Listpack(list) => list.push(entry),
-            List::Ziplist(list) => list.push(entry),
-        }
-    }
 }
 
 impl Visit for Flat<'_> {
@@ -341,20 +322,20 @@ impl Visit for Flat<'_> {
 
     fn member(&mut self, member: Scalar<'_>) -> Result<()> {
         self.entries += 1;
-        self.push(member)
+        self.list.push(member)
     }
 
     fn scored(&mut self, member: Scalar<'_>, score: Score<'_>) -> Result<()> {
         self.entries += 1;
-        self.push(member)?;
+        self.list.push(member)?;
         match score {
-            Score::Int(n) => self.push(Scalar::Int(n)),
-            Score::Text(text) => self.push(Scalar::Bytes(text)),
+            Score::Int(n) => self.list.push(Scalar::Int(n)),
+            Score::Text(text) => self.list.push(Scalar::Bytes(text)),
             Score::Double(score) => {
                 let mut text = std::mem::take(self.text);
                 text.clear();
                 write_double(score, &mut text);
-                let pushed = self.push(Scalar::Bytes(&text));
+                let pushed = self.list.push(Scalar::Bytes(&text));
                 *self.text = text;
                 pushed
             }
@@ -371,8 +352,8 @@ impl Visit for Flat<'_> {
             return Err(unexpected());
         }
         self.entries += 1;
-        self.push(field)?;
-        self.push(value)
+        self.list.push(field)?;
+        self.list.push(value)
     }
 
     fn stream_field(&mut self, _: Scalar<'_>, _: Scalar<'_>) -> Result<()> {

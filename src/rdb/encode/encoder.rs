@@ -1,10 +1,9 @@
 //! The encoder, its thresholds, and what comes out.
 
 use crate::error::{Error, Fault, Result};
-use crate::rdb::build::{ListpackBuilder, StrWriter, ZiplistBuilder};
+use crate::rdb::build::{ListpackBuilder, PackedBuilder, StrWriter};
 use crate::rdb::content::{ArrayContent, ArrayValue, Content, ModuleContent, ModuleValue};
 use crate::rdb::dump::Payload;
-use crate::rdb::encode::packer::Packer;
 use crate::rdb::len::write_length;
 use crate::rdb::loss::{Loss, Losses};
 use crate::rdb::value::Value;
@@ -51,7 +50,7 @@ pub struct Encoder {
     pub(super) stream_node: (usize, u8),
     pub(super) text: StrWriter,
     /// The packed lists of collections.
-    pub(super) packer: Packer,
+    pub(super) packer: PackedBuilder,
     /// Stream nodes, which are listpacks everywhere.
     pub(super) node: ListpackBuilder,
     /// What stands behind a count that is not known yet.
@@ -101,8 +100,8 @@ impl Encoder {
             stream_node: (4096, 100),
             text: StrWriter::new(true),
             packer: match listpacks {
-                true => Packer::Listpack(ListpackBuilder::default()),
-                false => Packer::Ziplist(ZiplistBuilder::default()),
+                true => PackedBuilder::listpack(),
+                false => PackedBuilder::ziplist(),
             },
             node: ListpackBuilder::default(),
             rows: Vec::new(),

@@ -6,7 +6,6 @@
 mod collections;
 mod encoder;
 mod head;
-mod packer;
 mod stream;
 
 pub use encoder::{Encoded, Encoder};

@@ -1,10 +1,9 @@
 //! The way to a server: its address, a login, and what else a connection needs.
 
-use crate::error::{Error, Fault, Result};
-use crate::live::reply::broken;
+use crate::error::{Error, Result};
 #[cfg(feature = "live-tls")]
-use redis::ConnectionAddr;
-use redis::{Client, ConnectionInfo, ConnectionLike, IntoConnectionInfo, Value};
+use crate::live::connect::tls::Tls;
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use std::fmt;
 use std::time::Duration;
 
@@ -46,16 +45,10 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// How long one answer may be waited for. Default 60 s: `SAVE`, or `DUMP` of a giant, takes time.
     pub timeout: Duration,
+    /// Where to, in place of what the URL says.
+    place: Option<(String, u16)>,
     #[cfg(feature = "live-tls")]
-    tls: Tls,
-}
-
-#[cfg(feature = "live-tls")]
-#[derive(Clone, Default)]
-struct Tls {
-    authorities: Option<Vec<u8>>,
-    identity: Option<(Vec<u8>, Vec<u8>)>,
-    unverified: bool,
+    pub(crate) tls: Tls,
 }
 
 impl ConnectOptions {
@@ -69,6 +62,7 @@ impl ConnectOptions {
             db: None,
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
+            place: None,
             #[cfg(feature = "live-tls")]
             tls: Tls::default(),
         }
@@ -106,6 +100,21 @@ impl ConnectOptions {
     #[must_use]
     pub fn timeout(mut self, most: Duration) -> Self {
         self.timeout = most;
+        self
+    }
+
+    /// The same login, TLS and time limits for the server at another host and port: another node of a
+    /// cluster, say. In place of a socket of this machine it is TCP.
+    ///
+    /// ```
+    /// use redkeep::live::ConnectOptions;
+    /// let seed = ConnectOptions::new("rediss://backup:s3cret@10.0.0.7:7000");
+    /// let other = seed.clone().at("10.0.0.8", 7001);
+    /// assert!(format!("{other:?}").contains("10.0.0.8:7001") && other.is_tls());
+    /// ```
+    #[must_use]
+    pub fn at(mut self, host: impl Into<String>, port: u16) -> Self {
+        self.place = Some((host.into(), port));
         self
     }
 
@@ -178,45 +187,35 @@ impl ConnectOptions {
             return Err(refuse("a user without a password"));
         }
         let tcp = info.tcp_settings().clone().set_nodelay(true);
-        Ok(info.set_redis_settings(login).set_tcp_settings(tcp))
+        let info = info.set_redis_settings(login).set_tcp_settings(tcp);
+        let Some((host, port)) = self.place.clone() else { return Ok(info) };
+        Ok(info.set_addr(match self.is_tls() {
+            true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+            false => ConnectionAddr::Tcp(host, port),
+        }))
     }
 
-    fn client(&self) -> Result<Client> {
+    pub(crate) fn client(&self) -> Result<Client> {
         let info = self.info()?;
         #[cfg(feature = "live-tls")]
         if let ConnectionAddr::TcpTls { host, port, .. } = info.addr() {
-            return self.tls_client(host.clone(), *port, &info);
+            return self.tls.client(host.clone(), *port, &info);
         }
         Client::open(info).map_err(|error| Error::usage(error.category().to_owned()))
     }
 
-    #[cfg(feature = "live-tls")]
-    fn tls_client(&self, host: String, port: u16, info: &ConnectionInfo) -> Result<Client> {
-        // Where a program has two providers compiled in and chose none, rustls panics.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let Tls { authorities, identity, unverified } = self.tls.clone();
-        let insecure = unverified;
-        let unreadable =
-            || Error::usage("a certificate or key for TLS cannot be read: PEM is expected");
-        // Without one the client library would trust nobody, and say so only when it connects.
-        let mark = b"-----BEGIN CERTIFICATE-----";
-        let holds_one = |pem: &Vec<u8>| pem.windows(mark.len()).any(|part| part == mark);
-        if !authorities.iter().all(holds_one) {
-            return Err(unreadable());
+    /// Host and port of the server, where it isn't a socket of this machine.
+    pub(crate) fn place(&self) -> Option<(String, u16)> {
+        match self.info().ok()?.addr() {
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                Some((host.clone(), *port))
+            }
+            _ => None,
         }
-        let addr = ConnectionAddr::TcpTls { host, port, insecure, tls_params: None };
-        let certificates = redis::TlsCertificates {
-            client_tls: identity.map(|(client_cert, client_key)| redis::ClientTlsConfig {
-                client_cert,
-                client_key,
-            }),
-            root_cert: authorities,
-        };
-        Client::build_with_tls(info.clone().set_addr(addr), certificates).map_err(|_| unreadable())
     }
 
     /// Host and port, or the path of the socket: all of a URL that may be shown.
-    fn address(&self) -> Option<String> {
+    pub(crate) fn address(&self) -> Option<String> {
         Some(self.info().ok()?.addr().to_string())
     }
 }
@@ -234,116 +233,6 @@ impl fmt::Debug for ConnectOptions {
         #[cfg(feature = "live-tls")]
         shown.field("danger_accept_any_certificate", &self.tls.unverified);
         shown.finish_non_exhaustive()
-    }
-}
-
-/// A connection to a server, that speaks the older protocol (RESP 2).
-///
-/// Whatever here takes a [`ConnectionLike`] takes this, or one of your own of the `redis` crate.
-/// A request that fails is not sent again; the next one after a lost connection connects anew.
-///
-/// ```no_run
-/// use redkeep::live::{ConnectOptions, Connection, probe, ProbeOptions};
-/// let options = ConnectOptions::new("rediss://10.0.0.7").username("backup").password("s3cret");
-/// let mut server = Connection::open(options)?;
-/// let probe = probe(&mut server, &ProbeOptions::default())?;
-/// # Ok::<(), redkeep::Error>(())
-/// ```
-pub struct Connection {
-    options: ConnectOptions,
-    address: String,
-    inner: redis::Connection,
-    lost: bool,
-}
-
-impl Connection {
-    /// Connects and logs in.
-    ///
-    /// # Errors
-    /// `Usage` for a URL or certificates that cannot be understood, `Io` where there is no way to
-    /// the server, `Server` where it does not let us in. None of them shows a password.
-    pub fn open(options: ConnectOptions) -> Result<Connection> {
-        let address = options.address().unwrap_or_default();
-        let inner = Connection::begin(&options).map_err(|error| error.in_file(address.clone()))?;
-        Ok(Connection { options, address, inner, lost: false })
-    }
-
-    fn begin(options: &ConnectOptions) -> Result<redis::Connection> {
-        let connection = options.client()?.get_connection_with_timeout(options.connect_timeout);
-        // Only the family of a refused login is passed on: the server's own words may repeat the
-        // password, as those about an unknown command do where AUTH was renamed.
-        let connection = connection.map_err(|error| match error.is_io_error() {
-            true => broken(&error),
-            false => Error::from_fault(Fault::ServerDenied)
-                .with_detail(format!("login: {}", error.category())),
-        })?;
-        let limit = |error: redis::RedisError| broken(&error);
-        connection.set_read_timeout(Some(options.timeout)).map_err(limit)?;
-        connection.set_write_timeout(Some(options.timeout)).map_err(limit)?;
-        Ok(connection)
-    }
-
-    /// Host and port, or the path of the socket.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// What it was opened with, for another connection to the same server.
-    #[must_use]
-    pub fn options(&self) -> &ConnectOptions {
-        &self.options
-    }
-
-    /// The connection to use, a new one where the last was lost.
-    fn ready(&mut self) -> redis::RedisResult<&mut redis::Connection> {
-        if self.lost || !self.inner.is_open() {
-            self.inner = Connection::begin(&self.options)
-                .map_err(|error| std::io::Error::other(error.to_string()))?;
-            self.lost = false;
-        }
-        Ok(&mut self.inner)
-    }
-
-    /// After a failure on the way answers could be taken for those of other requests.
-    fn watch<T>(&mut self, answer: redis::RedisResult<T>) -> redis::RedisResult<T> {
-        self.lost |= answer.as_ref().is_err_and(|error| error.code().is_none());
-        answer
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
-impl ConnectionLike for Connection {
-    fn req_packed_command(&mut self, command: &[u8]) -> redis::RedisResult<Value> {
-        let answer = self.ready()?.req_packed_command(command);
-        self.watch(answer)
-    }
-
-    fn req_packed_commands(
-        &mut self,
-        commands: &[u8],
-        offset: usize,
-        count: usize,
-    ) -> redis::RedisResult<Vec<Value>> {
-        let answer = self.ready()?.req_packed_commands(commands, offset, count);
-        self.watch(answer)
-    }
-
-    fn get_db(&self) -> i64 {
-        self.inner.get_db()
-    }
-
-    fn check_connection(&mut self) -> bool {
-        self.inner.check_connection()
-    }
-
-    fn is_open(&self) -> bool {
-        self.inner.is_open()
     }
 }
 
