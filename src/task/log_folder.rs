@@ -2,6 +2,7 @@
 
 use crate::aof::{Content, FileKind, Manifest, ManifestEntry};
 use crate::error::{Error, Result};
+use crate::task::leftovers;
 use crate::task::place::{beside, folder_of, named, sync_folder};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -106,6 +107,10 @@ pub struct LogFolder {
     replace: bool,
     current: Option<File>,
     manifest: Manifest,
+    /// The manifest is written.
+    complete: bool,
+    /// What says that the folder is being written.
+    _held: Option<File>,
 }
 
 /// A folder that is in its place.
@@ -133,7 +138,7 @@ impl LogFolder {
         if !replace && !is_free(path).map_err(|error| named(error, path))? {
             return Err(taken(path));
         }
-        let (temporary, ()) = beside(path, |temporary| fs::create_dir(temporary))?;
+        let (temporary, held) = beside(path, make)?;
         Ok(LogFolder {
             name: file_name.to_owned(),
             path: path.to_owned(),
@@ -141,7 +146,27 @@ impl LogFolder {
             replace,
             current: None,
             manifest: Manifest::default(),
+            complete: false,
+            _held: held,
         })
+    }
+
+    /// Writes the manifest, after which no part can be begun: the folder can be read now, where it is
+    /// until it gets its place.
+    pub(crate) fn complete(&mut self) -> Result<&Path> {
+        self.close()?;
+        let Some(temporary) = &self.temporary else { return Err(in_place()) };
+        if !std::mem::replace(&mut self.complete, true) {
+            let manifest = self.manifest.to_bytes()?;
+            let write = || {
+                let mut file = File::create_new(temporary.join(format!("{}.manifest", self.name)))?;
+                file.write_all(&manifest)?;
+                file.sync_all()?;
+                sync_folder(temporary)
+            };
+            write().map_err(|error| named(error, &self.path))?;
+        }
+        Ok(temporary)
     }
 
     /// Puts the folder in its place: its files first, its manifest last, then its name. What was
@@ -151,18 +176,7 @@ impl LogFolder {
     /// `Usage` where no part was begun; `Io` where something fails: what was there before is there
     /// again then, or under the name that the error gives.
     pub fn commit(mut self) -> Result<PlacedFolder> {
-        self.close()?;
-        let Some(temporary) = self.temporary.clone() else {
-            return Err(Error::usage("the folder is in its place"));
-        };
-        let manifest = self.manifest.to_bytes()?;
-        let write = || {
-            let mut file = File::create_new(temporary.join(format!("{}.manifest", self.name)))?;
-            file.write_all(&manifest)?;
-            file.sync_all()?;
-            sync_folder(&temporary)
-        };
-        write().map_err(|error| named(error, &self.path))?;
+        let temporary = self.complete()?.to_owned();
         let moved_to = self.make_room()?;
         if let Err(error) = fs::rename(&temporary, &self.path) {
             let back = moved_to.as_ref().map(|old| fs::rename(old, &self.path));
@@ -206,6 +220,14 @@ impl LogFolder {
     }
 }
 
+/// Makes a folder and holds it, where folders can be held.
+fn make(temporary: &Path) -> io::Result<Option<File>> {
+    fs::create_dir(temporary)?;
+    let held = File::open(temporary).ok();
+    held.as_ref().map_or(Ok(()), |folder| leftovers::claim(folder, temporary))?;
+    Ok(held)
+}
+
 /// Whether a folder can be put there without losing anything.
 fn is_free(path: &Path) -> io::Result<bool> {
     match path.symlink_metadata() {
@@ -213,6 +235,10 @@ fn is_free(path: &Path) -> io::Result<bool> {
         Ok(facts) if facts.is_dir() => Ok(fs::read_dir(path)?.next().is_none()),
         other => other.map(|_| false),
     }
+}
+
+fn in_place() -> Error {
+    Error::usage("the folder is in its place")
 }
 
 fn taken(path: &Path) -> Error {
@@ -239,10 +265,11 @@ impl LogTarget for LogFolder {
             FileKind::Increment => {}
             _ => return Err(Error::usage("a base comes first, and history not at all")),
         }
+        if self.complete {
+            return Err(Error::usage("the folder has its manifest already"));
+        }
         self.close()?;
-        let Some(temporary) = &self.temporary else {
-            return Err(Error::usage("the folder is in its place"));
-        };
+        let Some(temporary) = &self.temporary else { return Err(in_place()) };
         let file = File::create_new(temporary.join(&name));
         self.current = Some(file.map_err(|error| named(error, &self.path))?);
         match kind {

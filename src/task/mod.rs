@@ -9,6 +9,7 @@ mod aof;
 mod cat;
 mod copy;
 mod extract;
+mod leftovers;
 mod log_folder;
 pub(crate) mod place;
 mod repair;
