@@ -10,10 +10,14 @@ mod sentinels;
 #[path = "common/servers.rs"]
 mod servers;
 
+#[path = "live/auto.rs"]
+mod auto;
 #[path = "live/bgsave.rs"]
 mod bgsave;
 #[path = "live/cluster.rs"]
 mod clusters;
+#[path = "live/files.rs"]
+mod files;
 #[path = "live/preflight.rs"]
 mod preflight;
 #[path = "live/probe.rs"]

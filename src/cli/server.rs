@@ -85,14 +85,6 @@ impl ServerArguments {
         })
     }
 
-    /// Where to, and as whom.
-    pub(crate) fn options(&self) -> Result<ConnectOptions, Exit> {
-        match self.sentinel.is_asked() {
-            false => self.server(&self.url.0),
-            true => Ok(self.open()?.options().clone()),
-        }
-    }
-
     /// The way to a server, with its login.
     fn server(&self, url: &str) -> Result<ConnectOptions, Exit> {
         let mut options = self.way(url)?;
@@ -114,9 +106,10 @@ impl ServerArguments {
         Ok(options)
     }
 
-    /// Whether it is asked for over TLS.
-    pub(crate) fn is_tls(&self) -> bool {
-        ConnectOptions::new(self.url.0.as_str()).is_tls()
+    /// The folder that was given in place of a URL.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        let path = Path::new(&self.url.0);
+        (!self.url.0.contains("://") && path.is_dir()).then_some(path)
     }
 
     fn password(&self) -> Result<Option<String>, Exit> {

@@ -78,10 +78,15 @@ impl Settings {
         if settings.source == SettingsSource::Unknown
             && let Some(file) = file
         {
-            settings.values = from_file(&Conf::open(file)?, version);
-            settings.source = SettingsSource::File;
+            settings = Settings { refusal: settings.refusal, ..Settings::read(file, version)? };
         }
         Ok(settings)
+    }
+
+    /// What a file says, and the defaults of that version.
+    pub(crate) fn read(file: &Path, version: (u16, u16)) -> Result<Settings> {
+        let values = from_file(&Conf::open(file)?, version);
+        Ok(Settings { source: SettingsSource::File, values, refusal: None })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {

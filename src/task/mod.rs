@@ -13,6 +13,8 @@ mod leftovers;
 mod log_folder;
 pub(crate) mod place;
 mod repair;
+#[cfg(feature = "live")]
+mod snapshot;
 
 pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
 #[cfg(feature = "json")]
@@ -22,3 +24,8 @@ pub use extract::{ExtractOptions, ExtractOutcome, extract};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
 pub use place::Place;
 pub use repair::{RepairOutcome, RepairPlace, RepairStep, repair, repair_watched};
+#[cfg(feature = "live")]
+pub use snapshot::{
+    LogOutcome, ReplicaOptions, ReplicaUse, SnapshotOptions, SnapshotOutcome, SnapshotProgress,
+    SnapshotTarget, snapshot, snapshot_of_files, snapshot_watched, take,
+};

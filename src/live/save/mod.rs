@@ -14,6 +14,7 @@
 //!
 //! Whatever does not fit is tried again, and never answered with the file that is there.
 
+mod driver;
 mod file;
 mod options;
 mod prove;
@@ -22,6 +23,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use driver::{Bgsaving, Saving};
 pub use file::SavedFile;
 pub use options::SaveOptions;
 pub use prove::{bgsave, save};

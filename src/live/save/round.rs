@@ -3,7 +3,6 @@
 use crate::error::{Error, Fault, Result};
 use crate::live::clock::Clock;
 use crate::live::drivers::Driver;
-use crate::live::facts::{Replication, ServerFacts};
 use crate::live::file::{Identity, stated_time};
 use crate::live::info::Info;
 use crate::live::probe::server_seconds;
@@ -199,25 +198,15 @@ impl<C: ConnectionLike + ?Sized, T: Clock + ?Sized> Save<'_, C, T> {
         bytes: u64,
         rounds: u32,
     ) -> Snapshot {
-        let server = ServerFacts::of(&after.info);
-        let (first, last) = (Replication::of(&before.info), Replication::of(&after.info));
-        Snapshot {
-            driver: self.method,
-            point_in_time: true,
-            server: format!("{} {}", server.product, server.version),
-            run_id: server.run_id,
-            role: last.role,
-            asked_at,
-            done_at: Some(after.last_save),
-            stated_at,
-            replication_id: last.id,
-            offset_before: first.offset,
-            offset_after: last.offset,
-            writes_meanwhile: after.info.number("rdb_changes_since_last_save"),
-            rounds,
-            file: Some(self.shown()),
-            bytes: Some(bytes),
-        }
+        let mut snapshot = Snapshot::between(self.method, &before.info, &after.info);
+        snapshot.asked_at = Some(asked_at);
+        snapshot.done_at = Some(after.last_save);
+        snapshot.stated_at = stated_at;
+        snapshot.writes_meanwhile = after.info.number("rdb_changes_since_last_save");
+        snapshot.rounds = rounds;
+        snapshot.file = Some(self.shown());
+        snapshot.bytes = Some(bytes);
+        snapshot
     }
 
     fn shown(&self) -> String {
