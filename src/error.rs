@@ -146,11 +146,15 @@ faults! {
     ServerRestarted Server "server_restarted" "it was restarted meanwhile",
     NoServer Server "no_server" "no server was found that fits",
     SlotsUnassigned Server "slots_unassigned" "some slots of the cluster have no master",
+    NoDriver Server "no_driver" "no way to a snapshot is open",
     SaveFailed Server "save_failed" "it could not save its data",
     SaveUnproven Server "save_unproven" "nothing proves that the save that was asked for wrote the file",
     KeyExists Server "key_exists" "the target has a key of that name already",
     Cancelled Usage "cancelled" "it was cancelled",
     WouldRefuse Unsupported "would_refuse" "the server would refuse it, or leave out some of it",
+    LogUnproven Server "log_unproven" "nothing proves that these files are the log that the server writes",
+    DumpBesideLog Usage "dump_beside_log" "the server keeps a log, and would load that and not this dump",
+    ChangedMeanwhile Corrupt "changed_meanwhile" "it was written over while it was read",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }
@@ -325,7 +329,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         use Fault::{
-            Deadline, NoServer, SaveFailed, SaveUnproven, ServerBusy, ServerLoading,
+            Deadline, LogUnproven, NoServer, SaveFailed, SaveUnproven, ServerBusy, ServerLoading,
             ServerNoMaster, ServerRestarted, TransferCut,
         };
         use io::ErrorKind::{
@@ -335,6 +339,7 @@ impl Error {
             self.0.fault,
             Some(
                 Deadline
+                    | LogUnproven
                     | NoServer
                     | SaveFailed
                     | SaveUnproven

@@ -10,10 +10,14 @@ mod sentinels;
 #[path = "common/servers.rs"]
 mod servers;
 
+#[path = "live/auto.rs"]
+mod auto;
 #[path = "live/bgsave.rs"]
 mod bgsave;
 #[path = "live/cluster.rs"]
 mod clusters;
+#[path = "live/files.rs"]
+mod files;
 #[path = "live/log_pause.rs"]
 mod log_pause;
 #[path = "live/preflight.rs"]
@@ -26,6 +30,8 @@ mod program;
 #[cfg(feature = "cli")]
 #[path = "live/rights.rs"]
 mod rights;
+#[path = "live/save.rs"]
+mod save;
 #[path = "live/scan.rs"]
 mod scan;
 #[path = "live/sentinel.rs"]

@@ -35,8 +35,8 @@ impl Bar {
         Label(self.bar.clone())
     }
 
-    fn read(&mut self, bytes: usize) {
-        self.bar.inc(bytes as u64);
+    pub(crate) fn read(&mut self, bytes: u64) {
+        self.bar.inc(bytes);
         if !self.shown && self.since.elapsed() >= PATIENCE {
             self.shown = true;
             self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
@@ -77,7 +77,7 @@ impl<R: Read> Read for Watched<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let bytes = self.source.read(buf)?;
         if let Some(bar) = &mut self.bar {
-            bar.read(bytes);
+            bar.read(bytes as u64);
         }
         Ok(bytes)
     }

@@ -91,14 +91,10 @@ impl ServerArguments {
         self.login.open(&self.url)
     }
 
-    /// Where to, and as whom.
-    pub(crate) fn options(&self) -> Result<ConnectOptions, Exit> {
-        self.login.options(&self.url)
-    }
-
-    /// Whether it is asked for over TLS.
-    pub(crate) fn is_tls(&self) -> bool {
-        ConnectOptions::new(self.url.0.as_str()).is_tls()
+    /// The folder that was given in place of a URL.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        let path = Path::new(&self.url.0);
+        (!self.url.0.contains("://") && path.is_dir()).then_some(path)
     }
 }
 
@@ -119,14 +115,6 @@ impl LoginArguments {
             complain(error);
             if usage { Exit::Usage } else { Exit::Failed }
         })
-    }
-
-    /// Where to, and as whom.
-    pub(crate) fn options(&self, url: &Url) -> Result<ConnectOptions, Exit> {
-        match self.sentinel.is_asked() {
-            false => self.server(&url.0),
-            true => Ok(self.open(url)?.options().clone()),
-        }
     }
 
     /// The way to a server, with its login.

@@ -1,39 +1,45 @@
 //! `redkeep snapshot`: a dump of a running server, checked while it is written.
 
-use crate::cli::human::several;
-use crate::cli::output::Output;
-use crate::cli::progress::{Bar, Watched};
+use crate::cli::human::{ago, several, size};
+use crate::cli::log_report::LogPrintout;
+use crate::cli::progress::Bar;
 use crate::cli::report::Printout;
 use crate::cli::server::{Monotonic, ServerArguments};
 use crate::cli::{Exit, as_json, complain, now, print};
 use crate::error::{Error, ErrorKind, Result};
-use crate::live::replication::{SnapshotOutcome, TransferFacts, dial, snapshot_into};
+use crate::live::replication::{Portion, ReplicationOptions};
 use crate::live::{
-    BgsaveOptions, Connection, Driver, ProbeOptions, ScanOptions, ScanOutcome, Snapshot, bgsave,
-    probe, scan,
+    Connection, Driver, FilesOptions, ProbeOptions, SaveOptions, ScanOptions, Taken,
 };
-use crate::rdb::check::{CheckOptions, Report, Verdict};
-use crate::task::copy_checked;
-use crate::time::UnixMillis;
+use crate::rdb::ServerVersion;
+use crate::rdb::check::CheckOptions;
+use crate::task::{
+    ReplicaOptions, SnapshotOptions, SnapshotOutcome, SnapshotProgress, SnapshotTarget,
+    snapshot_of_files, snapshot_watched,
+};
 use clap::{Args, ValueEnum};
+use std::fmt::Write;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Take a snapshot of a running server, and check it while it is written
 ///
 /// The server is asked to save (BGSAVE), and the file of that very save is copied, never one that was
 /// there before; it has to be readable from here. Where that is not open the server sends what a replica
 /// gets, and where that is not open either the keys are fetched one by one, which is not from one
-/// moment.
+/// moment. With the data directory of a server that is not running in place of the URL its files are
+/// taken.
 #[derive(Debug, Args)]
 pub(crate) struct SnapshotArguments {
     #[command(flatten)]
     server: ServerArguments,
-    /// The dump to write: it appears whole and sound, or not at all
-    #[arg(short, long, value_name = "FILE")]
+    /// The dump to write, or the log: it appears whole and sound, or not at all. A log of several parts
+    /// is a folder
+    #[arg(short, long, value_name = "PATH")]
     output: PathBuf,
-    /// Replace the output if it exists
+    /// Replace the output if it exists; a folder is moved aside
     #[arg(long)]
     force: bool,
     /// How to take it
@@ -42,12 +48,75 @@ pub(crate) struct SnapshotArguments {
     /// The server's dump file as seen from here, where the server does not say or is elsewhere
     #[arg(long, value_name = "FILE")]
     dump_file: Option<PathBuf>,
-    /// How long the server may take to save
+    /// How long the server may take to save, or to send all of it
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     deadline: u64,
+    /// Function libraries and no keys, by replication; Redis 7.0 on
+    #[arg(long)]
+    functions_only: bool,
+    /// Take it from a replica where one is online, reachable with the same login and near enough
+    #[arg(long)]
+    prefer_replica: bool,
+    /// Bytes of history that a replica may lack
+    #[arg(long, value_name = "BYTES", default_value_t = ReplicaOptions::default().most_behind)]
+    replica_lag: u64,
+    /// Fail where no replica will do, instead of asking the master
+    #[arg(long, requires = "prefer_replica")]
+    replica_only: bool,
+    #[command(flatten)]
+    scan: ScanArguments,
+    #[command(flatten)]
+    files: FilesArguments,
     /// Print what was done and found as one JSON document
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With --driver scan")]
+struct ScanArguments {
+    /// Keys of this pattern, as of KEYS
+    #[arg(long, value_name = "GLOB")]
+    pattern: Option<String>,
+    /// Keys of this type, as of TYPE; Redis 6.0 on
+    #[arg(long = "type", value_name = "TYPE")]
+    data_type: Option<String>,
+    /// Keys of this database; may be repeated [default: all]
+    #[arg(long, value_name = "N")]
+    db: Vec<u64>,
+    /// Take along how long each key was not used
+    #[arg(long)]
+    idle: bool,
+    /// Take along how often each key is used; under an LFU policy
+    #[arg(long)]
+    freq: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With --driver files")]
+struct FilesArguments {
+    /// The server's data directory as seen from here [default: what the server says]
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+    /// The server's redis.conf, where no server says what its files are called
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Whether the server keeps a log, and so loads that and no dump [default: what the server or its
+    /// redis.conf says, else which of both is there]
+    #[arg(long, value_enum)]
+    appendonly: Option<YesNo>,
+    /// Which server the files are of, as redis-6.2, where none is asked and that makes a difference
+    #[arg(long = "for", value_name = "SERVER")]
+    target: Option<ServerVersion>,
+    /// Keep the server from rewriting its log while that is pinned
+    #[arg(long)]
+    hold_rewrites: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum YesNo {
+    Yes,
+    No,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,38 +125,27 @@ enum Way {
     Auto,
     /// BGSAVE, and the file that it writes
     Bgsave,
-    /// As a replica gets it: over the connection, from one moment (not over TLS)
+    /// SAVE, and the file that it writes: nobody else is answered meanwhile
+    Save,
+    /// As a replica gets it: over the connection, from one moment
     Replication,
     /// SCAN and DUMP, key by key: not from one moment
     Scan,
+    /// The files as they lie there: the log where the server keeps one, else the dump, however old
+    Files,
 }
 
-/// What was taken and what is in it.
-#[derive(serde::Serialize)]
-struct Taken {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    snapshot: Option<Snapshot>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replication: Option<Replicated>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scan: Option<Scanned>,
-    report: Report,
-}
-
-/// Where in the server's history a dump stands that came as replicas get it.
-#[derive(serde::Serialize)]
-struct Replicated {
-    bytes: u64,
-    facts: TransferFacts,
-}
-
-/// What only a scan has to tell.
-#[derive(serde::Serialize)]
-struct Scanned {
-    vanished: u64,
-    repeated: u64,
-    function_libraries: Option<u64>,
-    emptied: Option<bool>,
+impl Way {
+    fn driver(self) -> Option<Driver> {
+        match self {
+            Way::Auto => None,
+            Way::Bgsave => Some(Driver::Bgsave),
+            Way::Save => Some(Driver::Save),
+            Way::Replication => Some(Driver::Replication),
+            Way::Scan => Some(Driver::Scan),
+            Way::Files => Some(Driver::Files),
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &SnapshotArguments) -> Exit {
@@ -102,141 +160,234 @@ fn failed(error: Error) -> Exit {
 
 impl SnapshotArguments {
     fn run(&self) -> Result<Exit, Exit> {
-        let at = now();
-        let mut output = Output::create(&self.output, self.force).map_err(failed)?;
-        let mut server = self.server.open()?;
-        let taken = match self.way(&mut server) {
-            Ok(Way::Scan) => scanned(&mut server, &mut output, at),
-            Ok(Way::Replication) => self.replicated(&mut output, at),
-            Ok(Way::Auto | Way::Bgsave) => self.saved(&mut server, &mut output, at),
-            Err(error) => Err(error),
+        let options = self.options().map_err(failed)?;
+        let target = SnapshotTarget::new(&self.output).replace(self.force);
+        let mut shown = Shown(None);
+        let mut watch = |progress: &SnapshotProgress| {
+            shown.show(progress);
+            ControlFlow::Continue(())
         };
-        let taken = taken.map_err(|error| {
-            let exit = failed(error.in_file(server.address()));
+        let clock = Monotonic::start();
+        let outcome = match self.server.folder() {
+            Some(_) => snapshot_of_files(&clock, &options, &target, &mut watch),
+            None => {
+                let mut server = self.open()?;
+                snapshot_watched(&mut server, &clock, &options, &target, &mut watch)
+                    .map_err(|error| error.in_file(server.address()))
+            }
+        };
+        drop(shown);
+        let outcome = outcome.map_err(|error| {
+            let there = error.io_kind() == Some(io::ErrorKind::AlreadyExists);
+            let exit = failed(error);
+            if there && !self.force {
+                complain("it exists already, and --force was not given");
+            }
             complain("nothing was written");
             exit
         })?;
-        let kept = matches!(taken.report.verdict, Verdict::Sound | Verdict::Findings);
-        if kept {
-            output.commit().map_err(failed)?;
-        }
-        print(self.text(&taken)?.as_bytes())?;
-        if !kept {
+        self.remark(&outcome);
+        print(self.text(&outcome)?.as_bytes())?;
+        if !outcome.kept {
             complain("nothing was written: what the server gave cannot be read to its end");
         }
-        let partial = taken.scan.as_ref().is_some_and(|scan| scan.emptied == Some(true));
-        if partial {
+        Ok(if outcome.is_sound() { Exit::Done } else { Exit::Findings })
+    }
+
+    /// SAVE is answered when it is done.
+    fn open(&self) -> Result<Connection, Exit> {
+        let server = self.server.open()?;
+        if self.driver != Way::Save {
+            return Ok(server);
+        }
+        let options = server.options().clone();
+        let patience = options.timeout.max(Duration::from_secs(self.deadline));
+        Connection::open(options.timeout(patience)).map_err(failed)
+    }
+
+    fn options(&self) -> Result<SnapshotOptions> {
+        let deadline = Duration::from_secs(self.deadline);
+        let mut save = SaveOptions::default().deadline(deadline);
+        save.file.clone_from(&self.dump_file);
+        let mut probe = ProbeOptions::default();
+        probe.dump_file.clone_from(&self.dump_file);
+        probe.config_file.clone_from(&self.files.config);
+        let mut replication = ReplicationOptions::default().deadline(deadline);
+        let mut driver = self.driver.driver();
+        if self.functions_only {
+            replication = replication.portion(Portion::Functions);
+            if driver.is_some_and(|driver| driver != Driver::Replication) {
+                return Err(Error::usage("functions alone come by replication only"));
+            }
+            driver = Some(Driver::Replication);
+        }
+        let scan = self.scan.options();
+        if scan.is_some() && driver.is_none_or(|driver| driver != Driver::Scan) {
+            return Err(Error::usage("keys are chosen with --driver scan only"));
+        }
+        let files = self.files.options(self.server.folder())?;
+        if self.server.folder().is_some() {
+            if driver.is_some_and(|driver| driver != Driver::Files) {
+                return Err(Error::usage("a folder is no server: its files can be taken"));
+            }
+            driver = Some(Driver::Files);
+        }
+        let mut options = SnapshotOptions::default()
+            .probe(probe)
+            .save(save)
+            .replication(replication)
+            .scan(scan.unwrap_or_default())
+            .files(files)
+            .check(CheckOptions::default().now(now()));
+        options.driver = driver;
+        if self.prefer_replica {
+            let replica = ReplicaOptions::default().most_behind(self.replica_lag);
+            options = options.replica(replica.required(self.replica_only));
+        }
+        Ok(options)
+    }
+
+    /// On stderr, why it was not taken in a better way.
+    fn remark(&self, outcome: &SnapshotOutcome) {
+        if let Some(replica) = &outcome.replica {
+            replica.why_not.iter().for_each(|why| complain(format_args!("no replica: {why}")));
+        }
+        for way in &outcome.why_not {
+            let why = way.obstacles.join("; ");
+            complain(format_args!("{} is not open: {why}", way.driver));
+        }
+        let taken = &outcome.taken;
+        if taken.snapshot.driver == Driver::Scan && self.driver == Way::Auto {
+            complain("taken key by key");
+        }
+        if taken.scan.as_ref().is_some_and(|scan| scan.emptied == Some(true)) {
             complain("databases were emptied or swapped meanwhile: much may be missing");
         }
-        let sound = taken.report.verdict == Verdict::Sound && !partial;
-        Ok(if sound { Exit::Done } else { Exit::Findings })
-    }
-
-    /// The way to take, and on stderr why it is not the better one.
-    fn way(&self, server: &mut Connection) -> Result<Way> {
-        if self.driver != Way::Auto {
-            return Ok(self.driver);
+        if taken.log.as_ref().is_some_and(|log| log.acknowledged == Some(false)) {
+            complain("the server was behind with its log: its last answers may be missing");
         }
-        let mut options = ProbeOptions::default();
-        options.dump_file.clone_from(&self.dump_file);
-        let probe = probe(server, &options)?;
-        let closed = |driver| {
-            let report = probe.driver(driver).filter(|report| !report.possible)?;
-            Some(format!("{driver} is not open: {}", report.obstacles.join("; ")))
-        };
-        let Some(why) = closed(Driver::Bgsave) else { return Ok(Way::Bgsave) };
-        complain(why);
-        let closed = match self.server.is_tls() {
-            true => Some("replication is not open over TLS".to_owned()),
-            false => closed(Driver::Replication),
-        };
-        let Some(why) = closed else { return Ok(Way::Replication) };
-        complain(format_args!("{why}; taking it key by key"));
-        Ok(Way::Scan)
     }
 
-    fn replicated(&self, output: &mut Output, at: UnixMillis) -> Result<Taken> {
-        let options = self.server.options().map_err(|_| Error::usage("no way to log in"))?;
-        let (wire, options) = dial(&options)?;
-        let options = options.deadline(Duration::from_secs(self.deadline));
-        let check = CheckOptions::default().now(at);
-        let SnapshotOutcome { facts, bytes, report, .. } =
-            snapshot_into(wire, Instant::now, &options, &check, output)?;
-        let replication = Some(Replicated { bytes, facts });
-        Ok(Taken { snapshot: None, replication, scan: None, report })
-    }
-
-    fn saved(&self, server: &mut Connection, output: &mut Output, at: UnixMillis) -> Result<Taken> {
-        let mut options = BgsaveOptions::default().deadline(Duration::from_secs(self.deadline));
-        options.file.clone_from(&self.dump_file);
-        let (file, snapshot) = bgsave(server, &Monotonic::start(), &options)?.into_parts();
-        let file = Watched::new(file, Some(Bar::new("copying", snapshot.bytes)));
-        let report = copy_checked(file, output, &CheckOptions::default().now(at))?;
-        Ok(Taken { snapshot: Some(snapshot), replication: None, scan: None, report })
-    }
-
-    fn text(&self, taken: &Taken) -> Result<String, Exit> {
+    fn text(&self, outcome: &SnapshotOutcome) -> Result<String, Exit> {
         if self.json {
-            return as_json(taken);
+            return as_json(outcome);
         }
         let name = self.output.display().to_string();
-        let len = match (&taken.snapshot, &taken.replication) {
-            (Some(snapshot), _) => snapshot.bytes,
-            (None, replication) => replication.as_ref().map(|replication| replication.bytes),
+        let report = match (&outcome.report, &outcome.log_report) {
+            (Some(report), _) => {
+                let len = outcome.taken.snapshot.bytes;
+                Printout { report, name: &name, len, now: now() }.to_string()
+            }
+            (None, Some(log)) => {
+                LogPrintout { report: &log.report, name: &name, now: now() }.to_string()
+            }
+            (None, None) => String::new(),
         };
-        let report = Printout { report: &taken.report, name: &name, len, now: now() };
-        Ok(format!("{report}{}", in_words(taken)))
+        Ok(report + &in_words(outcome))
     }
 }
 
-/// Checked at the other end of a pipe, while it is put together.
-fn scanned(server: &mut Connection, output: &mut Output, at: UnixMillis) -> Result<Taken> {
-    let (reader, writer) = std::io::pipe()?;
-    let (outcome, report) = std::thread::scope(|scope| {
-        let scan = scope.spawn(|| scan(server, writer, &ScanOptions::default()));
-        let reader = Watched::new(reader, Some(Bar::new("scanning", None)));
-        let report = copy_checked(reader, output, &CheckOptions::default().now(at));
-        (scan.join(), report)
-    });
-    let outcome = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    // A scan that failed leaves a cut dump; a target that failed, a pipe that nobody reads.
-    let (outcome, report) = match (outcome, report) {
-        (Err(error), Err(target)) if error.is_io() => return Err(target),
-        (Err(error), Ok(report)) if error.io_kind() == Some(io::ErrorKind::BrokenPipe) => {
-            // The check gave up first, and why is in what it found.
-            report.findings.iter().take(1).for_each(|found| complain(&found.message));
-            return Err(error);
+impl ScanArguments {
+    /// `None` where nothing was asked for.
+    fn options(&self) -> Option<ScanOptions> {
+        let ScanArguments { pattern, data_type, db, idle, freq } = self;
+        let plain = pattern.is_none() && data_type.is_none() && db.is_empty() && !idle && !freq;
+        let mut options = ScanOptions::default().idle(*idle).frequency(*freq);
+        options.pattern = pattern.as_ref().map(|pattern| pattern.clone().into_bytes());
+        options.data_type.clone_from(data_type);
+        options.dbs = Some(db.clone()).filter(|dbs| !dbs.is_empty());
+        (!plain).then_some(options)
+    }
+}
+
+impl FilesArguments {
+    fn options(&self, folder: Option<&std::path::Path>) -> Result<FilesOptions> {
+        if folder.is_some() && self.dir.is_some() {
+            return Err(Error::usage("two data directories"));
         }
-        (outcome, report) => (outcome?, report?),
-    };
-    let ScanOutcome { snapshot, vanished, repeated, function_libraries, emptied, .. } = outcome;
-    let scan = Some(Scanned { vanished, repeated, function_libraries, emptied });
-    Ok(Taken { snapshot: Some(snapshot), replication: None, scan, report })
+        let mut options = FilesOptions::default().hold_rewrites(self.hold_rewrites).now(now());
+        options.dir = self.dir.clone().or_else(|| folder.map(PathBuf::from));
+        options.config_file.clone_from(&self.config);
+        options.server = self.target;
+        options.log = self.appendonly.map(|answer| answer == YesNo::Yes);
+        Ok(options)
+    }
 }
 
-fn in_words(taken: &Taken) -> String {
-    if let Some(Replicated { facts, .. }) = &taken.replication {
-        let place = match (&facts.replid, facts.offset) {
-            (Some(replid), Some(offset)) => format!("; up to offset {offset} of {replid}"),
-            _ => String::new(),
-        };
-        return format!("  taken by    replication{place}\n");
+/// The bar, once something comes.
+struct Shown(Option<(Driver, u64, Bar)>);
+
+impl Shown {
+    fn show(&mut self, progress: &SnapshotProgress) {
+        let SnapshotProgress { driver, bytes, len, .. } = *progress;
+        let fits = |(shown, upto, _): &(Driver, u64, Bar)| *shown == driver && *upto <= bytes;
+        if !self.0.as_ref().is_some_and(fits) {
+            let verb = match driver {
+                Driver::Replication => "receiving",
+                Driver::Scan => "scanning",
+                _ => "copying",
+            };
+            self.0 = Some((driver, 0, Bar::new(verb, len)));
+        }
+        if let Some((_, upto, bar)) = &mut self.0 {
+            bar.read(bytes.saturating_sub(*upto));
+            *upto = bytes;
+        }
     }
-    let Some(snapshot) = &taken.snapshot else { return String::new() };
-    if let Some(scan) = &taken.scan {
-        let functions = match scan.function_libraries {
-            Some(_) => "",
-            None => "; without function libraries, which it did not give",
-        };
-        let vanished = several(scan.vanished, "key", "keys");
-        return format!(
-            "  taken by    scan, so not from one moment; {vanished} vanished meanwhile{functions}\n"
-        );
-    }
-    let rounds = match snapshot.rounds {
-        1 => String::new(),
-        rounds => format!(", asked for {rounds} times"),
+}
+
+fn in_words(outcome: &SnapshotOutcome) -> String {
+    let Taken { snapshot, replication, scan, log, .. } = &outcome.taken;
+    let mut words = format!("  taken by    {}", snapshot.driver);
+    // Nothing that is written to a string fails.
+    let mut say = |args: std::fmt::Arguments<'_>| {
+        let _ = words.write_fmt(args);
     };
-    let writes = several(snapshot.writes_meanwhile.unwrap_or(0), "write", "writes");
-    format!("  taken by    {}{rounds}; {writes} came too late for it\n", snapshot.driver)
+    if let Some(address) = outcome.replica.as_ref().and_then(|replica| replica.address.as_ref()) {
+        say(format_args!(" from the replica {address}"));
+    }
+    match snapshot.rounds {
+        1 => {}
+        rounds if log.is_some() => say(format_args!(", in {rounds} rounds")),
+        rounds => say(format_args!(", asked for {rounds} times")),
+    }
+    if let Some(facts) = replication.as_ref().map(|received| &received.facts) {
+        if let (Some(replid), Some(offset)) = (&facts.replid, facts.offset) {
+            say(format_args!("; up to offset {offset} of {replid}"));
+        }
+    } else if let Some(scan) = scan {
+        let vanished = several(scan.vanished, "key", "keys");
+        say(format_args!(", so not from one moment; {vanished} vanished meanwhile"));
+        if scan.function_libraries.is_none() {
+            say(format_args!("; without function libraries, which it did not give"));
+        }
+    } else if let Some(log) = log {
+        say(format_args!("; the log as it was at one moment"));
+        let cut = outcome.log_report.as_ref().map_or(0, |log| log.cut_bytes);
+        if cut > 0 {
+            say(format_args!(", without {} at its end that were only begun", size(cut)));
+        }
+        if log.acknowledged == Some(true) {
+            say(format_args!("; all that was acknowledged is in it"));
+        }
+    } else if snapshot.driver == Driver::Files {
+        match (snapshot.stated_at, snapshot.age_seconds) {
+            (Some(at), Some(age)) => {
+                let at = i64::try_from(at).unwrap_or(i64::MAX);
+                let now = crate::time::UnixMillis::from_seconds(at.saturating_add_unsigned(age));
+                say(format_args!(
+                    "; it was made {}, and no write since then is in it",
+                    ago(at, now)
+                ));
+            }
+            _ => say(format_args!("; how old it is, it does not say")),
+        }
+    } else {
+        let writes = several(snapshot.writes_meanwhile.unwrap_or(0), "write", "writes");
+        say(format_args!("; {writes} came too late for it"));
+    }
+    if let Some(old) = &outcome.moved_to {
+        say(format_args!("\n  moved       what was there is {} now", old.display()));
+    }
+    words + "\n"
 }

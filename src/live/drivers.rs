@@ -64,6 +64,13 @@ pub struct DriverReport {
     pub remarks: Vec<String>,
 }
 
+impl DriverReport {
+    /// One that turned out to be closed.
+    pub(crate) fn closed(driver: Driver, why: String) -> DriverReport {
+        DriverReport { driver, possible: false, obstacles: vec![why], remarks: Vec::new() }
+    }
+}
+
 pub(crate) fn drivers(probe: &Probe) -> Vec<DriverReport> {
     let mut all = vec![
         report(probe, Driver::Bgsave, &["BGSAVE"]),

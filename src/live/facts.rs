@@ -1,8 +1,10 @@
 //! The parts of a [`Probe`](crate::live::Probe) that INFO and the settings give.
 
+use crate::error::Result;
 use crate::live::info::{Info, part};
 use crate::live::settings::{Settings, SettingsSource};
 use crate::rdb::ServerVersion;
+use redis::ConnectionLike;
 use std::path::PathBuf;
 
 /// Which server it is.
@@ -150,6 +152,14 @@ impl Replication {
             backlog_bytes: info.number("repl_backlog_size"),
         }
     }
+}
+
+/// Asks a server only for its place among others.
+pub(crate) fn replication_of(
+    connection: &mut (impl ConnectionLike + ?Sized),
+) -> Result<Replication> {
+    // All usual sections: in which one a sentinel says what it is, is not that of replication.
+    Info::ask(connection).map(|info| Replication::of(&info))
 }
 
 impl Replica {

@@ -41,6 +41,11 @@ impl Identity {
         }
     }
 
+    /// Whether nothing was written between the two; names may have come and gone.
+    pub(crate) fn has_content_of(&self, other: &Identity) -> bool {
+        (self.modified, self.len) == (other.modified, other.len)
+    }
+
     pub(crate) fn len(self) -> u64 {
         self.len
     }

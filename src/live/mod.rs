@@ -3,15 +3,19 @@
 //! [`probe`] asks without changing anything; what a user may not do, or what was renamed, is found
 //! and not assumed.
 //!
-//! [`bgsave`] has the server save, and opens the file that this very save wrote, or fails. It is never
-//! content with the file that is there.
+//! A [`SnapshotDriver`] takes a snapshot, by one of these ways:
 //!
-//! [`scan`] takes a snapshot key by key, where nothing else is open; it isn't from one moment.
+//! - [`bgsave`] or [`save`] has the server save, and opens the file that this very save wrote, or fails.
+//!   It is never content with the file that is there.
+//! - [`replication`] takes a snapshot over the wire, as a replica would, also from a stream that the
+//!   caller connected.
+//! - [`scan`](scan()) takes one key by key, where nothing else is open; it isn't from one moment.
+//! - [`CopyingFiles`] takes the files that lie there: the log of a server that goes on writing it, or an old
+//!   dump, which it says the age of.
+//!
+//! [`task::snapshot`](crate::task::snapshot()) chooses among them, and puts what comes in its place.
 //!
 //! [`pause_log`] turns a server's log off while data are loaded, and is done when it was rewritten.
-//!
-//! [`replication`] takes a snapshot over the wire, as a replica would, from a stream that the caller
-//! connected.
 //!
 //! [`cluster`] finds the nodes of a cluster, and [`sentinel`] the master that sentinels watch, or a
 //! replica of it.
@@ -19,7 +23,6 @@
 //! Everything else takes any connection of the `redis` crate ([`ConnectionLike`]), or [`Connection`], which
 //! shows no password in anything it prints.
 
-mod bgsave;
 mod clock;
 pub mod cluster;
 mod commands;
@@ -28,6 +31,7 @@ mod connect;
 mod drivers;
 mod facts;
 mod file;
+mod files;
 mod host;
 mod info;
 mod log_pause;
@@ -38,18 +42,20 @@ pub mod replication;
 mod reply;
 pub mod restore;
 mod role;
+mod save;
 mod scan;
 pub mod sentinel;
 pub(crate) mod settings;
 mod snapshot;
 mod space;
 
-pub use bgsave::{BgsaveFile, BgsaveOptions, bgsave};
-pub use clock::Clock;
+pub use clock::{Clock, Ticking, Timer};
 pub use commands::{Access, CommandAccess};
 pub use connect::{ConnectOptions, Connection};
 pub use drivers::{Driver, DriverReport};
+pub(crate) use facts::replication_of;
 pub use facts::{Database, Files, Memory, Module, Replica, Replication, Role, ServerFacts};
+pub use files::{CopyingFiles, FilesOptions, LogFacts, PinnedFile, PinnedLog};
 pub use host::{Host, Overcommit};
 pub use log_pause::{
     LogPauseError, LogPauseOptions, LogPauseOutcome, LogPauseStep, LogState, pause_log,
@@ -58,6 +64,8 @@ pub use persistence::{CrashLoss, Persistence, SaveRule};
 pub use preflight::{Finding, Severity, Skew};
 pub use probe::{Probe, ProbeOptions, probe};
 pub use redis::ConnectionLike;
-pub use scan::{ScanOptions, ScanOutcome, scan};
+pub use replication::driver::Replicating;
+pub use save::{Bgsaving, SaveOptions, SavedFile, Saving, bgsave, save};
+pub use scan::{ScanCounts, ScanOptions, ScanOutcome, Scanning, scan};
 pub use settings::SettingsSource;
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, SnapshotDriver, SnapshotReceiver, Taken};

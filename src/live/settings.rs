@@ -78,15 +78,17 @@ impl Settings {
         if settings.source == SettingsSource::Unknown
             && let Some(file) = file
         {
-            settings = Settings {
-                refusal: settings.refusal,
-                ..Settings::of_file(&Conf::open(file)?, version)
-            };
+            settings = Settings { refusal: settings.refusal, ..Settings::read(file, version)? };
         }
         Ok(settings)
     }
 
-    /// What a file says, and the defaults of a server of this version.
+    /// What a file says, and the defaults of a server of that version.
+    pub(crate) fn read(file: &Path, version: (u16, u16)) -> Result<Settings> {
+        Ok(Settings::of_file(&Conf::open(file)?, version))
+    }
+
+    /// The same of a file that was read.
     pub(crate) fn of_file(conf: &Conf, version: (u16, u16)) -> Settings {
         let values = from_file(conf, version);
         Settings { source: SettingsSource::File, values, refusal: None }

@@ -108,6 +108,12 @@ impl<W: Write> Writer<W> {
         self.offset
     }
 
+    /// What the bytes go to; up to a block of them is still held back here.
+    #[cfg(feature = "live")]
+    pub(crate) fn target_mut(&mut self) -> &mut W {
+        &mut self.target
+    }
+
     /// How long the file is if it is finished now.
     pub fn ended_len(&self) -> u64 {
         let footer = self.header.is_some_and(Header::has_footer);

@@ -2,6 +2,7 @@
 
 use crate::aof::{Content, FileKind, Manifest, ManifestEntry};
 use crate::error::{Error, Result};
+use crate::task::leftovers;
 use crate::task::place::{Looks, beside, folder_of, named, not_given, sync_folder};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -146,6 +147,10 @@ pub struct LogFolder {
     first: i64,
     /// What its files are given; as the process makes them where there is none.
     looks: Option<Looks>,
+    /// The manifest is written.
+    complete: bool,
+    /// What says that the folder is being written.
+    _held: Option<File>,
 }
 
 /// A folder that is in its place.
@@ -173,7 +178,7 @@ impl LogFolder {
         if !replace && !is_free(path).map_err(|error| named(error, path))? {
             return Err(taken(path));
         }
-        let (temporary, ()) = beside(path, |temporary| fs::create_dir(temporary))?;
+        let (temporary, held) = beside(path, make)?;
         Ok(LogFolder {
             name: file_name.to_owned(),
             path: path.to_owned(),
@@ -183,11 +188,13 @@ impl LogFolder {
             manifest: Manifest::default(),
             first: 1,
             looks: None,
+            complete: false,
+            _held: held,
         })
     }
 
     /// Begins one within a folder of logs that is there, whose files are to go beside those in it,
-    /// with numbers from `first` on and these looks. It is sealed and then moved by the caller.
+    /// with numbers from `first` on and these looks. It is completed and then moved by the caller.
     #[cfg(feature = "live")]
     pub(crate) fn within(
         folder: &Path,
@@ -201,29 +208,28 @@ impl LogFolder {
         Ok(staged)
     }
 
-    /// Completes all files, the manifest last, where they are now; the folder that they are in.
-    pub(crate) fn seal(&mut self) -> Result<PathBuf> {
+    /// Writes the manifest, after which no part can be begun: the folder can be read now, where it is
+    /// until it gets its place.
+    pub(crate) fn complete(&mut self) -> Result<&Path> {
         self.close()?;
-        let Some(temporary) = self.temporary.clone() else {
-            return Err(Error::usage("the folder is in its place"));
-        };
-        let manifest = self.manifest.to_bytes()?;
-        let mut file = self.make(&temporary.join(format!("{}.manifest", self.name)))?;
-        let mut write = || {
-            file.write_all(&manifest)?;
-            file.sync_all()?;
-            sync_folder(&temporary)
-        };
-        write().map_err(|error| named(error, &self.path))?;
+        let Some(temporary) = &self.temporary else { return Err(in_place()) };
+        if !std::mem::replace(&mut self.complete, true) {
+            let manifest = self.manifest.to_bytes()?;
+            let mut file = self.make(&temporary.join(format!("{}.manifest", self.name)))?;
+            let mut write = || {
+                file.write_all(&manifest)?;
+                file.sync_all()?;
+                sync_folder(temporary)
+            };
+            write().map_err(|error| named(error, &self.path))?;
+        }
         Ok(temporary)
     }
 
     /// Where its files are until they are in their place, and what they are called but the manifest.
     #[cfg(feature = "live")]
     pub(crate) fn staged(&self) -> Result<(PathBuf, Vec<String>)> {
-        let Some(temporary) = self.temporary.clone() else {
-            return Err(Error::usage("the folder is in its place"));
-        };
+        let Some(temporary) = self.temporary.clone() else { return Err(in_place()) };
         let files = self.manifest.loaded();
         Ok((
             temporary,
@@ -247,7 +253,7 @@ impl LogFolder {
     /// `Usage` where no part was begun; `Io` where something fails: what was there before is there
     /// again then, or under the name that the error gives.
     pub fn commit(mut self) -> Result<PlacedFolder> {
-        let temporary = self.seal()?;
+        let temporary = self.complete()?.to_owned();
         let moved_to = self.make_room()?;
         if let Err(error) = fs::rename(&temporary, &self.path) {
             let back = moved_to.as_ref().map(|old| fs::rename(old, &self.path));
@@ -291,6 +297,14 @@ impl LogFolder {
     }
 }
 
+/// Makes a folder and holds it, where folders can be held.
+fn make(temporary: &Path) -> io::Result<Option<File>> {
+    fs::create_dir(temporary)?;
+    let held = File::open(temporary).ok();
+    held.as_ref().map_or(Ok(()), |folder| leftovers::claim(folder, temporary))?;
+    Ok(held)
+}
+
 /// Whether a folder can be put there without losing anything.
 fn is_free(path: &Path) -> io::Result<bool> {
     match path.symlink_metadata() {
@@ -298,6 +312,10 @@ fn is_free(path: &Path) -> io::Result<bool> {
         Ok(facts) if facts.is_dir() => Ok(fs::read_dir(path)?.next().is_none()),
         other => other.map(|_| false),
     }
+}
+
+fn in_place() -> Error {
+    Error::usage("the folder is in its place")
 }
 
 fn taken(path: &Path) -> Error {
@@ -324,10 +342,11 @@ impl LogTarget for LogFolder {
             FileKind::Increment => {}
             _ => return Err(Error::usage("a base comes first, and history not at all")),
         }
+        if self.complete {
+            return Err(Error::usage("the folder has its manifest already"));
+        }
         self.close()?;
-        let Some(temporary) = &self.temporary else {
-            return Err(Error::usage("the folder is in its place"));
-        };
+        let Some(temporary) = &self.temporary else { return Err(in_place()) };
         self.current = Some(self.make(&temporary.join(&name))?);
         match kind {
             FileKind::Base => self.manifest.base = Some(entry),

@@ -11,11 +11,14 @@ mod copy;
 #[cfg(feature = "live")]
 pub mod data_dir;
 mod extract;
+mod leftovers;
 pub(crate) mod log_folder;
 pub(crate) mod place;
 mod repair;
 #[cfg(feature = "live")]
 mod restore;
+#[cfg(feature = "live")]
+mod snapshot;
 
 pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
 #[cfg(feature = "json")]
@@ -29,3 +32,8 @@ pub use repair::{RepairOutcome, RepairPlace, RepairStep, repair, repair_watched}
 pub use restore::compare;
 #[cfg(feature = "live")]
 pub use restore::{RestoreChoice, Restored, restore};
+#[cfg(feature = "live")]
+pub use snapshot::{
+    LogOutcome, ReplicaOptions, ReplicaUse, SnapshotOptions, SnapshotOutcome, SnapshotProgress,
+    SnapshotTarget, snapshot, snapshot_of_files, snapshot_watched, take,
+};

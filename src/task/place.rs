@@ -1,15 +1,14 @@
 //! A file that appears whole or not at all.
 
 use crate::error::{Error, Result};
+use crate::task::leftovers;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// How the names of what is not finished begin.
-pub(crate) const TEMPORARY: &str = ".redkeep-";
-
 /// A new file beside its final place: synced, then renamed into it. Dropped before that, nothing
-/// of it stays.
+/// of it stays. A process that is killed leaves it under a name that begins with `.redkeep-`; whoever
+/// makes the next one in that folder removes it.
 ///
 /// ```
 /// use redkeep::task::Place;
@@ -44,8 +43,10 @@ impl Place {
         if !replace && path.symlink_metadata().is_ok() {
             return Err(named(io::ErrorKind::AlreadyExists.into(), path));
         }
-        let make =
-            |temporary: &Path| OpenOptions::new().write(true).create_new(true).open(temporary);
+        let make = |temporary: &Path| {
+            let file = OpenOptions::new().write(true).create_new(true).open(temporary)?;
+            leftovers::claim(&file, temporary).map(|()| file)
+        };
         let (temporary, file) = beside(path, make)?;
         Ok(Place { file: Some(file), temporary, path: path.to_owned(), replace })
     }
@@ -142,14 +143,15 @@ pub(crate) fn keep_as(path: &Path, to: &Path) -> Result<()> {
     sync_folder(folder_of(to)).map_err(|error| named(error, to))
 }
 
-/// Makes something under a name beside `path` that nothing has.
+/// Makes something under a name beside `path` that nothing has, and [claims](leftovers::claim) it.
 pub(crate) fn beside<T>(
     path: &Path,
     make: impl Fn(&Path) -> io::Result<T>,
 ) -> Result<(PathBuf, T)> {
     let process = std::process::id();
+    leftovers::remove(folder_of(path));
     for n in 0..u32::MAX {
-        let temporary = folder_of(path).join(format!("{TEMPORARY}{process}-{n}"));
+        let temporary = folder_of(path).join(format!("{}{process}-{n}", leftovers::PREFIX));
         match make(&temporary) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => return made.map(|made| (temporary, made)).map_err(|error| named(error, path)),

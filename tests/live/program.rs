@@ -165,3 +165,112 @@ fn where_bgsave_is_gone_a_snapshot_is_taken_as_replicas_get_it() {
         assert_eq!(names(folder.path()), 1, "{name}");
     }
 }
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn the_files_of_a_server_that_is_down_are_taken_from_its_folder() {
+    for name in ALL {
+        let server = start(name, &["--appendonly", "yes"]);
+        run(&mut open(&server), "SET a 1");
+        let (folder, path) = place();
+        let (data, kept) = (server.folder().to_str().unwrap().to_owned(), "--appendonly");
+        let snapshot = |arguments: &[&str]| {
+            let program = env!("CARGO_BIN_EXE_redkeep");
+            let mut command = Command::new(program);
+            command.args(["snapshot", &data, "-o", &path]).args(arguments).output().unwrap()
+        };
+        let done = snapshot(&[]);
+        let said = text(&done.stdout);
+        assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
+        assert!(said.contains("taken by    files; the log as it was"), "{name}: {said}");
+        let done = redkeep(&server, "snapshot", &["-o", &path, "--driver", "files", "--force"]);
+        let said = text(&done.stdout);
+        assert!(said.contains("all that was acknowledged is in it"), "{name}: {said}");
+        server.save();
+        let done = snapshot(&["--force"]);
+        assert_eq!(done.status.code(), Some(2), "{name}: {}", text(&done.stdout));
+        assert!(text(&done.stderr).contains("both a log and a dump"), "{}", text(&done.stderr));
+        let done = snapshot(&["--force", kept, "yes", "--json"]);
+        let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(json["log_report"]["report"]["verdict"], "sound", "{name}");
+        assert_eq!(json["kept"], true);
+        let bad = redkeep(&server, "snapshot", &["-o", &path, "--driver", "files", kept, "no"]);
+        assert_eq!(bad.status.code(), Some(2), "{name}");
+        assert!(text(&bad.stderr).contains("would load that and not this dump"), "{name}");
+        drop(folder);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn functions_and_chosen_keys_are_taken_by_the_ways_that_have_them() {
+    for name in ALL {
+        let server = start(name, &[]);
+        let mut connection = open(&server);
+        for line in ["SET user:1 x", "RPUSH user:2 x", "SET other x"] {
+            run(&mut connection, line);
+        }
+        let (folder, path) = place();
+        let output = ["-o", &path, "--force"];
+        let taken =
+            |arguments: &[&str]| redkeep(&server, "snapshot", &[&output[..], arguments].concat());
+        let scan = ["--driver", "scan", "--pattern", "user:*", "--type", "string", "--idle"];
+        let done = taken(&scan);
+        assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
+        assert_eq!(keys(&std::fs::read(&path).unwrap()), ["user:1"], "{name}");
+        assert_eq!(taken(&["--pattern", "user:*"]).status.code(), Some(2), "{name}");
+        assert_eq!(taken(&["--driver", "save"]).status.code(), Some(0), "{name}");
+        let done = taken(&["--functions-only"]);
+        if name == "redis-6.2" {
+            assert_eq!(done.status.code(), Some(1), "{}", text(&done.stderr));
+            continue;
+        }
+        let code = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+        redis::cmd("FUNCTION").arg("LOAD").arg(code).exec(&mut connection).unwrap();
+        let done = taken(&["--functions-only", "--json"]);
+        let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(json["report"]["keys"], 0, "{name}");
+        assert_eq!(json["report"]["functions"].as_array().unwrap().len(), 1, "{name}");
+        assert_eq!(json["snapshot"]["driver"], "replication", "{name}");
+        drop(folder);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_snapshot_that_is_interrupted_is_nowhere_and_the_next_one_clears_up() {
+    for name in ALL {
+        // From memory, which is written while it is sent.
+        let settings = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"];
+        let server = start(name, &settings);
+        let mut pipe = redis::pipe();
+        (0..20_000).for_each(|n| {
+            pipe.cmd("SET").arg(n).arg("x".repeat(100)).ignore();
+        });
+        pipe.exec(&mut server.connect().unwrap()).unwrap();
+        run(&mut open(&server), "CONFIG SET rdb-key-save-delay 300");
+        let (folder, path) = place();
+        let mut running = Command::new(env!("CARGO_BIN_EXE_redkeep"))
+            .args(["snapshot", &format!("redis://127.0.0.1:{}", server.port()), "-o", &path])
+            .args(["--driver", "replication"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let part = || {
+            let entries = folder.path().read_dir().unwrap().map(|entry| entry.unwrap());
+            entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).max()
+        };
+        while part().is_none_or(|bytes| bytes == 0) {
+            assert!(running.try_wait().unwrap().is_none(), "{name}: too quick for this test");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let pid = running.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        assert!(!running.wait().unwrap().success(), "{name}");
+        assert!(!Path::new(&path).exists() && names(folder.path()) == 1, "{name}");
+        run(&mut open(&server), "CONFIG SET rdb-key-save-delay 0");
+        let done = redkeep(&server, "snapshot", &["-o", &path, "--driver", "scan"]);
+        assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
+        assert_eq!((names(folder.path()), Path::new(&path).is_file()), (1, true), "{name}");
+    }
+}

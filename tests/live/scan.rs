@@ -173,3 +173,66 @@ fn a_user_who_may_scan_and_dump_needs_no_other_right() {
         assert!(expiries(&dump).into_values().all(|at| at.is_some()), "{name}");
     }
 }
+
+/// Seed: a script that copies by `GET key | SET -x key`.
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn get_and_set_lose_ttl_and_types_ours_does_not() {
+    for name in ALL {
+        let server = start(name, &[]);
+        let mut connection = open(&server);
+        for line in ["SET plain v PX 100000", "RPUSH list a b", "HSET hash f 1", "ZADD zset 1.5 m"]
+        {
+            run(&mut connection, line);
+        }
+        let by_script = start(name, &[]);
+        let mut other = by_script.connect().unwrap();
+        for key in ["plain", "list", "hash", "zset"] {
+            let got = redis::cmd("GET").arg(key).query::<String>(&mut connection);
+            let value = got.unwrap_or_else(|error| error.to_string()) + "\n";
+            redis::cmd("SET").arg(key).arg(value).exec(&mut other).unwrap();
+        }
+        assert_ne!(digest(&by_script), digest(&server), "{name}");
+        let (dump, outcome) = take(&mut connection, &ScanOptions::default());
+        assert_eq!(outcome.keys, 4, "{name}");
+        let ours = Server::start(name, Some(&dump)).unwrap();
+        assert_eq!(digest(&ours), digest(&server), "{name}");
+        let ttl: i64 = redis::cmd("PTTL").arg("plain").query(&mut ours.connect().unwrap()).unwrap();
+        assert!((50_000..=100_000).contains(&ttl), "{name}: {ttl}");
+    }
+}
+
+/// The idle times and frequencies of a dump's keys.
+fn usage(dump: &[u8]) -> Vec<(Option<u64>, Option<u8>)> {
+    let entries = SliceReader::new(dump).map(Result::unwrap);
+    let entries = entries.filter_map(|event| match event.kind() {
+        EventKind::Entry(entry) => Some(entry.attributes()),
+        _ => None,
+    });
+    entries.map(|attributes| (attributes.idle_seconds, attributes.frequency)).collect()
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn idle_times_and_frequencies_come_along_as_they_were_before_the_scan() {
+    for name in ALL {
+        let server = start(name, &[]);
+        let mut connection = open(&server);
+        run(&mut connection, "SET key value");
+        std::thread::sleep(std::time::Duration::from_millis(2100));
+        let (dump, _) = take(&mut connection, &ScanOptions::default().idle(true));
+        let [(Some(idle), None)] = usage(&dump)[..] else { panic!("{name}") };
+        assert!((2..=10).contains(&idle), "{name}: {idle}");
+        let (dump, _) = take(&mut connection, &ScanOptions::default());
+        assert_eq!(usage(&dump), [(None, None)], "{name}");
+        // Each is refused under the other's policy, and that is not passed over.
+        let often = ScanOptions::default().frequency(true);
+        let error = scan(&mut connection, Vec::new(), &often).unwrap_err();
+        assert_eq!(error.fault(), Some(redkeep::Fault::ServerRefused), "{name}: {error}");
+        run(&mut connection, "CONFIG SET maxmemory-policy allkeys-lfu");
+        run(&mut connection, "SET often value");
+        let (dump, _) = take(&mut connection, &often.pattern("often"));
+        let [(None, Some(count))] = usage(&dump)[..] else { panic!("{name}") };
+        assert_eq!(count, 5, "{name}"); // what a new key begins with
+    }
+}

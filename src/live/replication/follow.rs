@@ -2,12 +2,12 @@
 
 use crate::aof::Command;
 use crate::error::{Error, Fault, Result};
+use crate::live::clock::Timer;
 use crate::live::replication::link::{Got, Link, cut};
 use crate::live::replication::transfer::Received;
 use crate::wire::cursor::part;
 use crate::wire::number::parse_integer;
 use std::io::{Read, Write};
-use std::time::Instant;
 
 /// Bytes of one read.
 const BLOCK: usize = 64 << 10;
@@ -50,7 +50,7 @@ const LONGEST_HEAD: usize = 32;
 /// assert_eq!(commands.offset(), 42 + 14);
 /// # Ok::<(), redkeep::Error>(())
 /// ```
-pub struct CommandStream<S, C> {
+pub struct CommandStream<S, C: Timer> {
     link: Link<S, C>,
     received: Received,
     offset: u64,
@@ -71,7 +71,7 @@ struct Walk {
     left: Option<u64>,
 }
 
-impl<S: Read + Write, C: FnMut() -> Instant> CommandStream<S, C> {
+impl<S: Read + Write, C: Timer> CommandStream<S, C> {
     pub(super) fn new(link: Link<S, C>, received: Received, offset: u64, most: u64) -> Self {
         let (buf, walk) = (vec![0; BLOCK], Walk::default());
         CommandStream { link, received, offset, most, buf, start: 0, end: 0, walk, failed: false }

@@ -1,13 +1,13 @@
 //! The words before the dump.
 
 use crate::error::{Error, Fault, Result};
+use crate::live::clock::Timer;
 use crate::live::replication::ending::MARK;
 use crate::live::replication::link::Link;
 use crate::live::replication::options::{Portion, ReplicationOptions};
 use crate::live::replication::refusal::{fault, login_refusal, refusal, shown, unexpected};
 use crate::wire::number::parse_integer;
 use std::io::{Read, Write};
-use std::time::Instant;
 
 /// What the server said before the dump: where in its history the dump stands, and what it granted.
 ///
@@ -75,13 +75,13 @@ pub(super) enum Ends {
     With([u8; MARK]),
 }
 
-struct Handshake<'l, S, C> {
+struct Handshake<'l, S, C: Timer> {
     link: &'l mut Link<S, C>,
     answers: Vec<Answer>,
 }
 
 /// Everything up to the first byte of the dump.
-pub(super) fn shake<S: Read + Write, C: FnMut() -> Instant>(
+pub(super) fn shake<S: Read + Write, C: Timer>(
     link: &mut Link<S, C>,
     options: &ReplicationOptions,
 ) -> Result<Agreed> {
@@ -121,7 +121,7 @@ pub(super) fn shake<S: Read + Write, C: FnMut() -> Instant>(
     })
 }
 
-impl<S: Read + Write, C: FnMut() -> Instant> Handshake<'_, S, C> {
+impl<S: Read + Write, C: Timer> Handshake<'_, S, C> {
     fn note(&mut self, asked: &str, line: &[u8]) {
         self.answers.push(Answer { asked: asked.to_owned(), answer: shown(line) });
     }

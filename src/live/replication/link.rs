@@ -1,11 +1,12 @@
 //! The connection: lines, bytes, and how long nothing came.
 
 use crate::error::{Error, Fault, Result};
+use crate::live::clock::Timer;
 use crate::live::replication::options::ReplicationOptions;
 use crate::wire::cursor::part;
 use crate::wire::number::Digits;
 use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Bytes of the longest line that is read: those of the protocol have about 70, errors some hundreds.
 const LONGEST_LINE: usize = 4096;
@@ -19,7 +20,7 @@ pub(super) enum Got {
     Closed,
 }
 
-pub(super) struct Link<S, C> {
+pub(super) struct Link<S, C: Timer> {
     stream: S,
     clock: C,
     /// Read and not used: what came along with a line.
@@ -27,17 +28,26 @@ pub(super) struct Link<S, C> {
     start: usize,
     end: usize,
     stall: Duration,
-    deadline: Option<(Instant, Duration)>,
+    began: C::Moment,
+    /// Counted from then.
+    deadline: Option<Duration>,
     /// Since when a read has been waiting: what the caller does between reads is no stall.
-    waiting: Option<Instant>,
+    waiting: Option<C::Moment>,
 }
 
-impl<S: Read + Write, C: FnMut() -> Instant> Link<S, C> {
+impl<S: Read + Write, C: Timer> Link<S, C> {
     pub(super) fn new(stream: S, mut clock: C, options: &ReplicationOptions) -> Self {
-        let now = clock();
-        let deadline = options.deadline.and_then(|after| Some((now.checked_add(after)?, after)));
-        let buf = vec![0; LONGEST_LINE];
-        Link { stream, clock, buf, start: 0, end: 0, stall: options.stall, deadline, waiting: None }
+        Link {
+            began: clock.moment(),
+            stream,
+            clock,
+            buf: vec![0; LONGEST_LINE],
+            start: 0,
+            end: 0,
+            stall: options.stall,
+            deadline: options.deadline,
+            waiting: None,
+        }
     }
 
     /// The dump is complete: what follows may go on for ever.
@@ -60,14 +70,14 @@ impl<S: Read + Write, C: FnMut() -> Instant> Link<S, C> {
             text.extend_from_slice(argument);
             text.extend_from_slice(b"\r\n");
         }
-        let mut began = (self.clock)();
+        let mut began = self.clock.moment();
         let mut rest = &text[..];
         while !rest.is_empty() {
             match self.stream.write(rest) {
                 Ok(0) => return Err(cut("it takes no more bytes")),
                 Ok(n) => {
                     rest = rest.get(n..).unwrap_or_default();
-                    began = (self.clock)();
+                    began = self.clock.moment();
                 }
                 Err(error) if is_tick(&error) => self.in_time(began, self.stall)?,
                 Err(error) => return Err(failed(error)),
@@ -136,7 +146,7 @@ impl<S: Read + Write, C: FnMut() -> Instant> Link<S, C> {
         }
         let waiting = match self.waiting {
             Some(since) => since,
-            None => *self.waiting.insert((self.clock)()),
+            None => *self.waiting.insert(self.clock.moment()),
         };
         match self.stream.read(into) {
             Ok(0) => Ok(Got::Closed),
@@ -157,15 +167,14 @@ impl<S: Read + Write, C: FnMut() -> Instant> Link<S, C> {
     }
 
     /// Whether there is time left, nothing having moved since then.
-    fn in_time(&mut self, since: Instant, stall: Duration) -> Result<()> {
-        let now = (self.clock)();
-        if let Some((at, after)) = self.deadline
-            && now >= at
+    fn in_time(&mut self, since: C::Moment, stall: Duration) -> Result<()> {
+        if let Some(most) = self.deadline
+            && self.clock.since(self.began) >= most
         {
             return Err(Error::from_fault(Fault::Deadline)
-                .with_detail(format!("it was to be done within {after:?}")));
+                .with_detail(format!("it was to be done within {most:?}")));
         }
-        if now.saturating_duration_since(since) >= stall {
+        if self.clock.since(since) >= stall {
             let late = Error::io(io::Error::from(io::ErrorKind::TimedOut), None);
             return Err(late.with_detail(format!("the server was silent for {stall:?}")));
         }

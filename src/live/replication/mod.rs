@@ -70,6 +70,7 @@
 
 mod cause;
 mod dial;
+pub(super) mod driver;
 mod ending;
 mod follow;
 mod handshake;

@@ -1,12 +1,12 @@
 //! A dump checked while it comes, and stored.
 
 use crate::error::{Error, Result};
+use crate::live::clock::Timer;
 use crate::live::replication::handshake::TransferFacts;
 use crate::live::replication::options::ReplicationOptions;
 use crate::live::replication::transfer::Transfer;
 use crate::rdb::check::{CheckOptions, Report, Verdict, check_stream};
 use std::io::{self, Read, Write};
-use std::time::Instant;
 
 /// A dump that came completely, and what its check found.
 ///
@@ -42,7 +42,7 @@ impl SnapshotOutcome {
 ///
 /// # Examples
 /// See [the module](super).
-pub fn snapshot_into<S: Read + Write, C: FnMut() -> Instant>(
+pub fn snapshot_into<S: Read + Write, C: Timer>(
     stream: S,
     clock: C,
     options: &ReplicationOptions,

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
+use crate::live::clock::Timer;
 use crate::live::replication::ending::{Ending, Found, HELD};
 use crate::live::replication::follow::CommandStream;
 use crate::live::replication::handshake::{Ends, TransferFacts, shake};
@@ -9,7 +10,6 @@ use crate::live::replication::link::{Link, cut};
 use crate::live::replication::options::ReplicationOptions;
 use crate::wire::cursor::part;
 use std::io::{self, Read, Write};
-use std::time::Instant;
 
 /// Callers' buffers below this size are served from one of our own.
 const SMALL: usize = 4096;
@@ -43,7 +43,7 @@ const BLOCK: usize = 64 << 10;
 /// assert_eq!(transfer.finish()?.bytes, dump.len() as u64);
 /// # Ok::<(), redkeep::Error>(())
 /// ```
-pub struct Transfer<S, C> {
+pub struct Transfer<S, C: Timer> {
     link: Link<S, C>,
     facts: TransferFacts,
     follow: bool,
@@ -87,11 +87,11 @@ pub struct Received {
     pub bytes: u64,
 }
 
-impl<S: Read + Write, C: FnMut() -> Instant> Transfer<S, C> {
+impl<S: Read + Write, C: Timer> Transfer<S, C> {
     /// Asks for a dump, and waits until the server is about to send it: seconds where it collects
     /// replicas first (`repl-diskless-sync-delay`), longer where it writes to its disk first.
     ///
-    /// `clock` says what time it is; [`Instant::now`] for one. It is looked at whenever the stream
+    /// `clock` says what time it is; [`Instant::now`](std::time::Instant::now) for one. It is looked at whenever the stream
     /// gives bytes or its own read timeout is over.
     ///
     /// # Errors
@@ -216,7 +216,7 @@ impl<S: Read + Write, C: FnMut() -> Instant> Transfer<S, C> {
 
 impl Marked {
     /// So many bytes of the dump, and whether it ends there.
-    fn receive<S: Read + Write, C: FnMut() -> Instant>(
+    fn receive<S: Read + Write, C: Timer>(
         &mut self,
         link: &mut Link<S, C>,
         into: &mut [u8],
@@ -269,7 +269,7 @@ fn told(error: &Error) -> io::Error {
     io::Error::new(kind, error.to_string())
 }
 
-impl<S: Read + Write, C: FnMut() -> Instant> Read for Transfer<S, C> {
+impl<S: Read + Write, C: Timer> Read for Transfer<S, C> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if into.is_empty() {
             return Ok(0);

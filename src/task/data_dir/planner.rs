@@ -7,7 +7,8 @@ use crate::task::data_dir::names::Names;
 use crate::task::data_dir::options::{AppendOnly, DataDirOptions};
 use crate::task::data_dir::plan::DataDirObstacle;
 use crate::task::data_dir::steps::{DataDirAction, DataDirForm, DataDirStep};
-use crate::task::place::{TEMPORARY, named};
+use crate::task::leftovers;
+use crate::task::place::named;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -337,7 +338,8 @@ fn is_absent(error: &io::Error) -> bool {
 /// What a program that was killed left of what it was writing.
 fn unfinished(folders: &[&Path]) -> Vec<PathBuf> {
     let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
-    let ours = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
+    let ours =
+        |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(leftovers::PREFIX.as_bytes());
     entries.filter(|entry| ours(&entry.file_name())).map(|entry| entry.path()).collect()
 }
 

@@ -293,7 +293,7 @@ impl DataDirPlan {
                 check_log(reopen(file.get_mut())?, &self.names.log, &rules)?,
             ),
             Some(StagedLog::Folder(folder)) => {
-                let place = folder.seal()?;
+                let place = folder.complete()?.to_owned();
                 let manifest = place.join(format!("{}.manifest", self.names.log));
                 (self.path_of(DataDirForm::LogFolder), check_fileset(&manifest, &rules)?)
             }

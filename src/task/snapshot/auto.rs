@@ -1,0 +1,83 @@
+//! Which way, and on to the next one where it turns out to be closed.
+
+use crate::error::{Error, ErrorKind, Fault, Result};
+use crate::live::{
+    Bgsaving, Clock, Connection, CopyingFiles, Driver, DriverReport, Replicating, Saving, Scanning,
+    SnapshotDriver, Taken, probe,
+};
+use crate::task::snapshot::keeper::Keeper;
+use crate::task::snapshot::options::SnapshotOptions;
+
+/// In this order.
+const WAYS: [Driver; 3] = [Driver::Bgsave, Driver::Replication, Driver::Scan];
+
+/// By the way that was asked for, or the first that is open; and why not by the ones before it.
+pub(super) fn taken(
+    server: &mut Connection,
+    clock: &(impl Clock + ?Sized),
+    options: &SnapshotOptions,
+    keeper: &mut Keeper<'_>,
+) -> Result<(Taken, Vec<DriverReport>)> {
+    if let Some(driver) = options.driver {
+        return Ok((by(driver, server, clock, options, keeper)?, Vec::new()));
+    }
+    let probe = probe(server, &options.probe)?;
+    let mut why_not = Vec::new();
+    for driver in WAYS {
+        if let Some(report) = probe.driver(driver).filter(|report| !report.possible) {
+            why_not.push(report.clone());
+            continue;
+        }
+        match by(driver, server, clock, options, keeper) {
+            Ok(taken) => return Ok((taken, why_not)),
+            Err(error) if !keeper.begun && is_closed(driver, &error) => {
+                why_not.push(DriverReport::closed(driver, error.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let why =
+        why_not.iter().map(|report| format!("{}: {}", report.driver, report.obstacles.join(", ")));
+    Err(Error::from_fault(Fault::NoDriver).with_detail(why.collect::<Vec<_>>().join("; ")))
+}
+
+fn by(
+    driver: Driver,
+    server: &mut Connection,
+    clock: &(impl Clock + ?Sized),
+    options: &SnapshotOptions,
+    keeper: &mut Keeper<'_>,
+) -> Result<Taken> {
+    keeper.driver = driver;
+    match driver {
+        Driver::Bgsave => Bgsaving { server, clock, options: &options.save }.take(keeper),
+        Driver::Save => Saving { server, clock, options: &options.save }.take(keeper),
+        Driver::Replication => {
+            Replicating { server, clock, options: &options.replication }.take(keeper)
+        }
+        Driver::Scan => Scanning { server, options: &options.scan }.take(keeper),
+        Driver::Files => {
+            CopyingFiles { server: Some(server), clock, options: &options.files }.take(keeper)
+        }
+    }
+}
+
+/// Whether it was this way that failed, and another one may do.
+fn is_closed(driver: Driver, error: &Error) -> bool {
+    use std::io::ErrorKind::{NotFound, PermissionDenied};
+    match error.kind() {
+        // That a server cannot save is for its operator to know, and not to be passed over.
+        ErrorKind::Server => !matches!(
+            error.fault(),
+            Some(Fault::SaveFailed | Fault::Deadline | Fault::ServerRestarted)
+        ),
+        // Where the file is, is not known, or cannot be gone that way.
+        ErrorKind::Usage => true,
+        ErrorKind::Io if driver == Driver::Bgsave => {
+            matches!(error.io_kind(), Some(NotFound | PermissionDenied))
+        }
+        // It has a connection of its own, which whatever stands between may close.
+        ErrorKind::Io | ErrorKind::Truncated => driver == Driver::Replication,
+        _ => false,
+    }
+}

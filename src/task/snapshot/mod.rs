@@ -1,0 +1,17 @@
+//! A snapshot of a server, kept where it belongs: checked while it comes, and in its place only when all
+//! of it came and can be read.
+//!
+//! [`snapshot`] chooses the way by [`probe`](crate::live::probe), or takes the one that was asked for;
+//! [`take`] is given one. Both put a dump at a path, or a log where the files of a server are taken and
+//! it keeps one.
+
+mod auto;
+mod keeper;
+mod options;
+mod outcome;
+mod replica;
+mod run;
+
+pub use options::{ReplicaOptions, SnapshotOptions, SnapshotTarget};
+pub use outcome::{LogOutcome, ReplicaUse, SnapshotOutcome, SnapshotProgress};
+pub use run::{snapshot, snapshot_of_files, snapshot_watched, take};
