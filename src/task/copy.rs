@@ -1,98 +1,115 @@
-//! A dump copied while it is checked.
+//! Keys of one running server into another.
 
 use crate::error::{Error, Result};
-use crate::rdb::check::{CheckOptions, Report, Verdict, check_stream};
-use std::io::{self, Read, Write};
+use crate::live::restore::{RestoreSink, Stopped};
+use crate::live::{Clock, Connection, Driver, DriverReport, PinnedLog, SnapshotReceiver, Taken};
+use crate::task::restore::{RestoreChoice, Restored, restore_from};
+use crate::task::snapshot::{Receives, SnapshotOptions, taken};
+use std::io::Read;
 
-/// Copies a dump and checks it on the way, in one pass: what the report says, it says of the bytes
-/// that were written.
+/// What was copied.
+#[must_use = "a copy that stopped early is no error but an outcome that says so"]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CopyOutcome {
+    /// When and how it was taken from the source; `None` where it did not come whole.
+    pub taken: Option<Taken>,
+    /// Why not by the ways that would have been taken before.
+    pub why_not: Vec<DriverReport>,
+    /// What became of the keys.
+    pub restored: Restored,
+}
+
+impl CopyOutcome {
+    /// Whether all of the source came, and every key of it is accounted for and none failed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.taken.is_some() && self.restored.keys.is_complete()
+    }
+}
+
+/// Copies the keys of a running server into another, in one pass and without a file between: a snapshot
+/// of the one, by whatever way is open, [restored](restore) while it comes.
 ///
-/// A dump that is [damaged](Verdict::Damaged) or [unreadable](Verdict::Unreadable) is copied only as
-/// far as it was read: the target must then be thrown away.
+/// The copy is of the moment of the snapshot (of none, where it was taken key by key); what is written to the
+/// source later does not come along.
 ///
 /// # Errors
-/// `Io` where source or target fails. What is wrong with the dump is no error but in the report.
+/// Those of the ways to a snapshot, where none of it came; `Usage` where the files of a server are taken
+/// and it keeps a log. What stops it later is [told](crate::live::restore::RestoreOutcome::stopped) in the
+/// outcome.
 ///
-/// ```
-/// use redkeep::rdb::check::{CheckOptions, Verdict};
-/// use redkeep::task::copy_checked;
-/// # let dump: &[u8] = b"REDIS0003\xfe\x00\x00\x01a\x01x\xff";
-/// let mut copy = Vec::new();
-/// let report = copy_checked(dump, &mut copy, &CheckOptions::default())?;
-/// assert_eq!((report.verdict, report.keys), (Verdict::Sound, 1));
-/// assert_eq!(copy, dump);
+/// ```no_run
+/// use redkeep::live::{Clock, ConnectOptions, Connection};
+/// use redkeep::live::restore::{RestoreOptions, RestoreSink};
+/// use redkeep::task::{RestoreChoice, SnapshotOptions, copy};
+/// # struct System;
+/// # impl Clock for System {
+/// #     fn elapsed(&self) -> std::time::Duration { std::time::Duration::ZERO }
+/// #     fn sleep(&self, time: std::time::Duration) { std::thread::sleep(time) }
+/// # }
+/// let mut from = Connection::open(ConnectOptions::new("redis://10.0.0.7"))?;
+/// let mut to = Connection::open(ConnectOptions::new("redis://10.0.0.8"))?;
+/// let sink = RestoreSink::new(&mut to, &System, RestoreOptions::default())?;
+/// let copied =
+///     copy(&mut from, &System, &SnapshotOptions::default(), &RestoreChoice::default(), sink)?;
+/// assert!(copied.is_complete(), "{:?}", copied.restored.keys.stopped);
 /// # Ok::<(), redkeep::Error>(())
 /// ```
-pub fn copy_checked(
-    source: impl Read,
-    mut target: impl Write,
-    options: &CheckOptions,
-) -> Result<Report> {
-    let mut tee = Tee { source, target: &mut target, copied: 0, failed: None };
-    let report = check_stream(&mut tee, options);
-    let (copied, failed) = (tee.copied, tee.failed);
-    if let Some(error) = failed {
-        return Err(Error::from(error));
+pub fn copy(
+    source: &mut Connection,
+    clock: &(impl Clock + ?Sized),
+    options: &SnapshotOptions,
+    choice: &RestoreChoice,
+    sink: RestoreSink<'_>,
+) -> Result<CopyOutcome> {
+    let mut into = Into { choice, sink: Some(sink), restored: None };
+    let done = taken(source, clock, options, &mut into);
+    let (taken, why_not, error) = match done {
+        Ok((taken, why_not)) => (Some(taken), why_not, None),
+        Err(error) => (None, Vec::new(), Some(error)),
+    };
+    let Some(restored) = into.restored else {
+        return Err(error.unwrap_or_else(|| Error::usage("a driver that gave nothing")));
+    };
+    let (mut restored, cut) = restored?;
+    // The driver knows better than the reader why the source came to an end.
+    let own = cut || restored.keys.stopped.is_none();
+    if let Some(error) = error.filter(|_| own) {
+        restored.keys.stopped = Some(Stopped::by(&error));
     }
-    let report = report?;
-    let whole = report.bytes.saturating_add(report.trailing_bytes);
-    if matches!(report.verdict, Verdict::Sound | Verdict::Findings) && copied != whole {
-        let kind = io::ErrorKind::UnexpectedEof;
-        return Err(Error::from(io::Error::new(kind, "the copy is not as long as the dump")));
-    }
-    target.flush()?;
-    Ok(report)
+    Ok(CopyOutcome { taken, why_not, restored })
 }
 
-/// Writes what is read.
-struct Tee<'a, R, W> {
-    source: R,
-    target: &'a mut W,
-    copied: u64,
-    failed: Option<io::Error>,
+/// Restores what it receives.
+struct Into<'a, 's> {
+    choice: &'a RestoreChoice,
+    sink: Option<RestoreSink<'s>>,
+    /// And whether the source was the one that failed.
+    restored: Option<Result<(Restored, bool)>>,
 }
 
-impl<R: Read, W: Write> Read for Tee<'_, R, W> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(into)?;
-        if let Err(error) = self.target.write_all(into.get(..read).unwrap_or_default()) {
-            // Kept apart, since the reader would call it a failure of the source.
-            let told = io::Error::from(error.kind());
-            self.failed = Some(error);
-            return Err(told);
-        }
-        self.copied += read as u64;
-        Ok(read)
+impl SnapshotReceiver for Into<'_, '_> {
+    fn dump(&mut self, bytes: &mut dyn Read, _: Option<u64>) -> Result<()> {
+        let Some(sink) = self.sink.take() else {
+            return Err(Error::usage("a snapshot that came twice"));
+        };
+        self.restored = Some(restore_from(bytes, self.choice, sink));
+        Ok(())
+    }
+
+    fn log(&mut self, _: &PinnedLog) -> Result<()> {
+        let why =
+            "it keeps a log, which would have to be replayed: take another way than its files";
+        Err(Error::usage(why))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Receives for Into<'_, '_> {
+    fn goes(&mut self, _: Driver) {}
 
-    const DUMP: &[u8] = b"REDIS0003\xfe\x00\x00\x01a\x01x\xff";
-
-    #[test]
-    fn what_follows_the_end_is_copied_too() {
-        let long = [DUMP, b"tail"].concat();
-        let mut copy = Vec::new();
-        let report = copy_checked(&long[..], &mut copy, &CheckOptions::default()).unwrap();
-        assert_eq!((report.verdict, copy), (Verdict::Findings, long));
-    }
-
-    #[test]
-    fn a_cut_dump_is_reported_as_damaged() {
-        for cut in 0..DUMP.len() {
-            let part = &DUMP[..cut];
-            let report = copy_checked(part, io::sink(), &CheckOptions::default()).unwrap();
-            assert_eq!(report.verdict, Verdict::Damaged, "cut to {cut}");
-        }
-    }
-
-    #[test]
-    fn a_target_that_fails_is_an_error() {
-        let mut full = [0; 4];
-        let error = copy_checked(DUMP, &mut full[..], &CheckOptions::default()).unwrap_err();
-        assert!(error.is_io());
+    fn has_begun(&self) -> bool {
+        self.sink.is_none()
     }
 }

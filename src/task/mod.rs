@@ -7,7 +7,9 @@
 mod aof;
 #[cfg(feature = "json")]
 mod cat;
+#[cfg(feature = "live")]
 mod copy;
+mod copy_checked;
 #[cfg(feature = "live")]
 pub mod data_dir;
 mod extract;
@@ -23,7 +25,9 @@ mod snapshot;
 pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
 #[cfg(feature = "json")]
 pub use cat::{CatFormat, CatOptions, CatOutcome, cat_aof};
-pub use copy::copy_checked;
+#[cfg(feature = "live")]
+pub use copy::{CopyOutcome, copy};
+pub use copy_checked::copy_checked;
 pub use extract::{ExtractOptions, ExtractOutcome, extract};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
 pub use place::Place;

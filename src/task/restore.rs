@@ -116,12 +116,22 @@ pub struct Restored {
 pub fn restore(
     source: impl Read,
     choice: &RestoreChoice,
-    mut sink: RestoreSink<'_>,
+    sink: RestoreSink<'_>,
 ) -> Result<Restored> {
+    restore_from(source, choice, sink).map(|(restored, _)| restored)
+}
+
+/// As [`restore`]; also whether it was the source that failed.
+pub(super) fn restore_from(
+    source: impl Read,
+    choice: &RestoreChoice,
+    mut sink: RestoreSink<'_>,
+) -> Result<(Restored, bool)> {
     let target = sink.target().clone();
     let fails = sink.on_loss() == OnLoss::Fail;
     let mut way = Way::new(choice, &target, fails);
     let done = way.bring(source, &mut sink);
+    let cut = way.cut;
     let mut keys = sink.finish(done)?;
     let counts = way.converter.counts();
     keys.read += counts.dropped();
@@ -131,13 +141,14 @@ pub fn restore(
     keys.functions.read += functions;
     keys.functions.lost += functions;
     keys.losses.merge(&counts.losses);
-    Ok(Restored {
+    let restored = Restored {
         rejected: way.sieve.counts().clone(),
         members: way.members.counts().clone(),
         transform: way.transform.counts().clone(),
         converted: counts.converted,
         keys,
-    })
+    };
+    Ok((restored, cut))
 }
 
 /// All that stands between a dump and a running server.
@@ -152,6 +163,8 @@ struct Way {
     target: ServerVersion,
     /// Whether the first loss is the end.
     fails: bool,
+    /// Whether the source failed.
+    cut: bool,
 }
 
 impl Way {
@@ -172,13 +185,22 @@ impl Way {
             converter: Converter::new(convert),
             target: target.version,
             fails,
+            cut: false,
         }
     }
 
     fn bring(&mut self, source: impl Read, sink: &mut impl EntrySink) -> Result<()> {
         let mut reader = StreamReader::with_limits(source, &self.limits);
         let Way { sieve, members, transform, changes, converter, .. } = self;
-        while let Some(event) = reader.next()? {
+        loop {
+            let event = match reader.next() {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    self.cut = true;
+                    return Err(error);
+                }
+            };
             let to = Staged { stage: &mut *converter, to: &mut *sink };
             if *changes {
                 let to = Staged { stage: &mut *transform, to };
@@ -193,7 +215,6 @@ impl Way {
                 return Err(Error::from_fault(Fault::Loss).with_detail(detail));
             }
         }
-        Ok(())
     }
 }
 

@@ -3,23 +3,31 @@
 use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::live::{
     Bgsaving, Clock, Connection, CopyingFiles, Driver, DriverReport, Replicating, Saving, Scanning,
-    SnapshotDriver, Taken, probe,
+    SnapshotDriver, SnapshotReceiver, Taken, probe,
 };
-use crate::task::snapshot::keeper::Keeper;
 use crate::task::snapshot::options::SnapshotOptions;
+
+/// Whoever receives what one of several ways gives.
+pub(in crate::task) trait Receives: SnapshotReceiver {
+    /// This way is gone now.
+    fn goes(&mut self, way: Driver);
+
+    /// Whether something was given: no other way can be gone then.
+    fn has_begun(&self) -> bool;
+}
 
 /// In this order.
 const WAYS: [Driver; 3] = [Driver::Bgsave, Driver::Replication, Driver::Scan];
 
 /// By the way that was asked for, or the first that is open; and why not by the ones before it.
-pub(super) fn taken(
+pub(in crate::task) fn taken(
     server: &mut Connection,
     clock: &(impl Clock + ?Sized),
     options: &SnapshotOptions,
-    keeper: &mut Keeper<'_>,
+    receiver: &mut impl Receives,
 ) -> Result<(Taken, Vec<DriverReport>)> {
     if let Some(driver) = options.driver {
-        return Ok((by(driver, server, clock, options, keeper)?, Vec::new()));
+        return Ok((by(driver, server, clock, options, receiver)?, Vec::new()));
     }
     let probe = probe(server, &options.probe)?;
     let mut why_not = Vec::new();
@@ -28,9 +36,9 @@ pub(super) fn taken(
             why_not.push(report.clone());
             continue;
         }
-        match by(driver, server, clock, options, keeper) {
+        match by(driver, server, clock, options, receiver) {
             Ok(taken) => return Ok((taken, why_not)),
-            Err(error) if !keeper.begun && is_closed(driver, &error) => {
+            Err(error) if !receiver.has_begun() && is_closed(driver, &error) => {
                 why_not.push(DriverReport::closed(driver, error.to_string()));
             }
             Err(error) => return Err(error),
@@ -46,18 +54,18 @@ fn by(
     server: &mut Connection,
     clock: &(impl Clock + ?Sized),
     options: &SnapshotOptions,
-    keeper: &mut Keeper<'_>,
+    receiver: &mut impl Receives,
 ) -> Result<Taken> {
-    keeper.driver = driver;
+    receiver.goes(driver);
     match driver {
-        Driver::Bgsave => Bgsaving { server, clock, options: &options.save }.take(keeper),
-        Driver::Save => Saving { server, clock, options: &options.save }.take(keeper),
+        Driver::Bgsave => Bgsaving { server, clock, options: &options.save }.take(receiver),
+        Driver::Save => Saving { server, clock, options: &options.save }.take(receiver),
         Driver::Replication => {
-            Replicating { server, clock, options: &options.replication }.take(keeper)
+            Replicating { server, clock, options: &options.replication }.take(receiver)
         }
-        Driver::Scan => Scanning { server, options: &options.scan }.take(keeper),
+        Driver::Scan => Scanning { server, options: &options.scan }.take(receiver),
         Driver::Files => {
-            CopyingFiles { server: Some(server), clock, options: &options.files }.take(keeper)
+            CopyingFiles { server: Some(server), clock, options: &options.files }.take(receiver)
         }
     }
 }

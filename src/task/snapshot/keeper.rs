@@ -5,9 +5,10 @@ use crate::aof::{EndKind, Layout, StreamReader};
 use crate::error::{Error, Fault, Result};
 use crate::live::{Driver, PinnedFile, PinnedLog, SnapshotReceiver};
 use crate::rdb::check::{CheckOptions, Report, Verdict};
-use crate::task::copy::copy_checked;
+use crate::task::copy_checked;
 use crate::task::log_folder::{LogFolder, LogTarget};
 use crate::task::place::Place;
+use crate::task::snapshot::auto::Receives;
 use crate::task::snapshot::options::SnapshotTarget;
 use crate::task::snapshot::outcome::{LogOutcome, SnapshotProgress};
 use std::fs::File;
@@ -103,6 +104,16 @@ impl Keeper<'_> {
             // A server that comes back after a crash cuts its log on disk.
             false => Err(Error::from_fault(Fault::ChangedMeanwhile).in_file(file.name())),
         }
+    }
+}
+
+impl Receives for Keeper<'_> {
+    fn goes(&mut self, way: Driver) {
+        self.driver = way;
+    }
+
+    fn has_begun(&self) -> bool {
+        self.begun
     }
 }
 

@@ -12,6 +12,7 @@ mod outcome;
 mod replica;
 mod run;
 
+pub(super) use auto::{Receives, taken};
 pub use options::{ReplicaOptions, SnapshotOptions, SnapshotTarget};
 pub use outcome::{LogOutcome, ReplicaUse, SnapshotOutcome, SnapshotProgress};
 pub use run::{snapshot, snapshot_of_files, snapshot_watched, take};
