@@ -146,6 +146,7 @@ faults! {
     ServerRestarted Server "server_restarted" "it was restarted meanwhile",
     SaveFailed Server "save_failed" "it could not save its data",
     SaveUnproven Server "save_unproven" "nothing proves that the save that was asked for wrote the file",
+    DamagedValue Corrupt "damaged_value" "its records can be told apart, but a value in it is damaged",
     WouldRefuse Unsupported "would_refuse" "the server would refuse it, or leave out some of it",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
