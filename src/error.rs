@@ -151,6 +151,7 @@ faults! {
     SaveUnproven Server "save_unproven" "nothing proves that the save that was asked for wrote the file",
     KeyExists Server "key_exists" "the target has a key of that name already",
     Cancelled Usage "cancelled" "it was cancelled",
+    DamagedValue Corrupt "damaged_value" "its records can be told apart, but a value in it is damaged",
     WouldRefuse Unsupported "would_refuse" "the server would refuse it, or leave out some of it",
     LogUnproven Server "log_unproven" "nothing proves that these files are the log that the server writes",
     DumpBesideLog Usage "dump_beside_log" "the server keeps a log, and would load that and not this dump",

@@ -146,7 +146,7 @@ impl fmt::Display for LogState {
     }
 }
 
-/// A pause that ended with the log as it was.
+/// A pause that ended with the log as it was. See [`pause_log`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -164,7 +164,7 @@ pub struct LogPauseOutcome {
     pub config_file: Option<String>,
 }
 
-/// A pause that did not end as it should: where, why, and how the log was left.
+/// A pause that did not end as it should: where, why, and how the log was left. See [`pause_log`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct LogPauseError {

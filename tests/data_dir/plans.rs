@@ -200,6 +200,25 @@ fn what_the_server_would_refuse_is_not_put_there_unless_told() {
     }
 }
 
+/// An intset whose length is not that of its bytes: its record can be copied all the same.
+#[test]
+fn a_value_that_is_damaged_is_not_given_a_clean_face() {
+    let mut bad =
+        b"REDIS0006\xfe\x00\x0b\x01s\x0a\x02\x00\x00\x00\x03\x00\x00\x00\x01\x00\xff".to_vec();
+    let crc = crc::Crc::<u64>::new(&crc::CRC_64_REDIS).checksum(&bad);
+    bad.extend(crc.to_le_bytes());
+    for name in ["redis-3.2", "redis-6.2", "redis-7.2"] {
+        for setting in SETTINGS {
+            let dir = directory(&states()[6].1);
+            let before = all(dir.path());
+            let options = options(name, setting).accept_findings(true);
+            let error = restore(dir.path(), &options, &bad).unwrap_err();
+            assert!(error.is_corrupt(), "{name}, {setting}: {error}");
+            assert!(all(dir.path()) == before, "{name}, {setting}");
+        }
+    }
+}
+
 #[test]
 fn a_directory_that_changed_since_the_plan_is_not_touched() {
     for (at, name) in ["dump.rdb", "appendonly.aof", MANIFEST, BASE, INCREMENT].iter().enumerate() {

@@ -240,8 +240,8 @@ fn refused(source: &Source, error: Error, touched: bool) -> Exit {
     let damaged = error.is_corrupt() || error.is_truncated();
     let text = error.to_string();
     match fault {
-        // It names the file or the server that is meant.
-        Some(Fault::WouldRefuse) => complain(visible(&text)),
+        // It names the file that is meant.
+        Some(Fault::WouldRefuse | Fault::DamagedValue) => complain(visible(&text)),
         _ if io || kind == ErrorKind::Usage => complain(visible(&text)),
         _ => source.complain(error),
     }

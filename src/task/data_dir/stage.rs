@@ -1,10 +1,10 @@
 //! The new data, written beside the old under names that nothing has, and read back.
 
-use crate::aof::check::{AofCheckOptions, Outcome, check_fileset, check_log};
+use crate::aof::check::{AofCheckOptions, Outcome, check_fileset};
 use crate::aof::{self, Content, FileKind, Fileset};
 use crate::error::{Error, Fault, Result};
 use crate::export::CommandsOptions;
-use crate::rdb::check::{CheckOptions, Severity, Verdict, check_stream};
+use crate::rdb::check::{CheckOptions, Severity, Verdict, check_file};
 use crate::rdb::{OnLoss, Role};
 use crate::task::data_dir::plan::DataDirPlan;
 use crate::task::data_dir::steps::DataDirForm;
@@ -36,6 +36,24 @@ pub enum DataDirSource<'a, R> {
 }
 
 /// What was restored, or would be.
+///
+/// ```
+/// # use std::time::Duration;
+/// # struct Still;
+/// # impl redkeep::live::Clock for Still {
+/// #     fn elapsed(&self) -> Duration { Duration::ZERO }
+/// #     fn sleep(&self, _: Duration) {}
+/// # }
+/// # let dir = std::env::temp_dir().join(format!("redkeep-doc-content-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir)?;
+/// use redkeep::task::data_dir::{DataDirOptions, DataDirSource, plan_data_dir};
+/// # let dump: &[u8] = b"REDIS0009\xfe\x00\x00\x01a\x01x\xff\0\0\0\0\0\0\0\0";
+/// let plan = plan_data_dir(&dir, &DataDirOptions::new("redis-6.2".parse().unwrap()), &Still)?;
+/// let content = plan.rehearse(DataDirSource::Dump(dump))?;
+/// assert_eq!((content.keys, content.extracted.unwrap().read), (1, 1));
+/// # std::fs::remove_dir_all(&dir)?;
+/// # Ok::<(), redkeep::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -278,20 +296,24 @@ impl DataDirPlan {
     fn check(&self, staged: &mut Staged) -> Result<()> {
         if let Some(dump) = &mut staged.dump {
             let path = self.path_of(DataDirForm::Dump);
-            let report = check_stream(reopen(dump)?, &self.rules())?;
-            let sound = matches!(report.verdict, Verdict::Sound | Verdict::Findings);
-            let loads = report.target.as_ref().is_some_and(|target| target.loads);
+            let report = check_file(reopen(dump)?, &self.rules())?;
             let found = report.findings.iter().find(|found| found.severity >= Severity::Problem);
-            let same = sound && report.keys == staged.content.keys;
-            self.judge(&path, same, loads, found.map(|found| &*found.message))?;
+            let seen = ReadBack {
+                sound: matches!(report.verdict, Verdict::Sound | Verdict::Findings),
+                same: report.keys == staged.content.keys,
+                loads: report.target.as_ref().is_some_and(|target| target.loads),
+                why: found.map(|found| &*found.message),
+            };
+            self.judge(&path, &seen)?;
         }
         let rules = AofCheckOptions::new(self.rules()).file_name(&*self.names.log);
         let (path, report) = match &mut staged.log {
             None => return Ok(()),
-            Some(StagedLog::File(file)) => (
-                self.path_of(DataDirForm::LogPreamble),
-                check_log(reopen(file.get_mut())?, &self.names.log, &rules)?,
-            ),
+            Some(StagedLog::File(file)) => {
+                let file = file.get_mut();
+                file.flush().map_err(|error| named(error, file.temporary()))?;
+                (self.path_of(DataDirForm::LogPreamble), check_fileset(file.temporary(), &rules)?)
+            }
             Some(StagedLog::Folder(folder)) => {
                 let place = folder.complete()?.to_owned();
                 let manifest = place.join(format!("{}.manifest", self.names.log));
@@ -308,26 +330,46 @@ impl DataDirPlan {
                 (report.rdb_keys, records_read) == (*keys, records + selects)
             }
         };
-        let sound = report.verdict <= aof::check::Verdict::Findings;
         let outcome = report.target.as_ref().map(|target| target.outcome);
         let empty = report.rdb_keys == 0 && report.commands == 0;
-        let loads =
-            outcome == Some(Outcome::Loads) || (empty && outcome == Some(Outcome::StartsEmpty));
         let found = report.findings.iter().find(|found| found.severity >= Severity::Problem);
-        self.judge(&path, same && sound, loads, found.map(|found| &*found.message))
+        let seen = ReadBack {
+            sound: report.verdict <= aof::check::Verdict::Findings,
+            same,
+            loads: match outcome {
+                Some(Outcome::StartsEmpty) => empty,
+                outcome => outcome == Some(Outcome::Loads),
+            },
+            why: found.map(|found| &*found.message),
+        };
+        self.judge(&path, &seen)
     }
 
-    fn judge(&self, path: &Path, same: bool, loads: bool, why: Option<&str>) -> Result<()> {
-        let error = if !same {
+    fn judge(&self, path: &Path, seen: &ReadBack<'_>) -> Result<()> {
+        let why = seen.why.unwrap_or("it finds less than there is");
+        let error = if !seen.sound {
+            Error::from_fault(Fault::DamagedValue).with_detail(why)
+        } else if !seen.same {
             Error::usage("what was written does not read as it was meant to")
-        } else if !loads && !self.options.accept_findings {
-            let why = why.unwrap_or("it finds less than there is");
+        } else if !seen.loads && !self.options.accept_findings {
             Error::from_fault(Fault::WouldRefuse).with_detail(why)
         } else {
             return Ok(());
         };
         Err(error.in_file(path.display().to_string()))
     }
+}
+
+/// What reading back came to.
+struct ReadBack<'r> {
+    /// All of it can be read.
+    sound: bool,
+    /// It holds as much as was written.
+    same: bool,
+    /// The server would load all of it.
+    loads: bool,
+    /// The worst that was found.
+    why: Option<&'r str>,
 }
 
 impl DataDirContent {
