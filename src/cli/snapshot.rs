@@ -58,7 +58,8 @@ pub(crate) struct SnapshotArguments {
     #[arg(long)]
     prefer_replica: bool,
     /// Bytes of history that a replica may lack
-    #[arg(long, value_name = "BYTES", default_value_t = ReplicaOptions::default().most_behind)]
+    #[arg(long, value_name = "BYTES", requires = "prefer_replica",
+        default_value_t = ReplicaOptions::default().most_behind)]
     replica_lag: u64,
     /// Fail where no replica will do, instead of asking the master
     #[arg(long, requires = "prefer_replica")]

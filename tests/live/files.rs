@@ -291,3 +291,93 @@ fn of_two_logs_none_is_guessed() {
         assert_eq!(outcome.log_report.unwrap().report.commands, commands, "{server}");
     }
 }
+
+const DUMP: &[u8] =
+    b"REDIS0009\xfa\x05ctime\xc2\x10\x27\x00\x00\xfe\x00\x00\x01a\x01x\xff\0\0\0\0\0\0\0\0";
+
+#[test]
+fn which_files_of_a_dead_server_count_is_said_found_or_asked() {
+    let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (data, to) = (folder.path(), copies.path());
+    let all = FilesOptions::default;
+    let error = take_dead(data, &to.join("none"), all()).unwrap_err();
+    assert!(error.to_string().contains("neither a log nor a dump"), "{error}");
+    std::fs::write(data.join("dump.rdb"), DUMP).unwrap();
+    let now = redkeep::UnixMillis::from_seconds(10_060);
+    let snapshot = take_dead(data, &to.join("dump"), all().now(now)).unwrap().taken.snapshot;
+    assert_eq!((snapshot.stated_at, snapshot.age_seconds), (Some(10_000), Some(60)));
+    assert_eq!(std::fs::read(to.join("dump")).unwrap(), DUMP);
+    // Without a clock nobody says how old it is.
+    let snapshot = take_dead(data, &to.join("later"), all()).unwrap().taken.snapshot;
+    assert_eq!((snapshot.stated_at, snapshot.age_seconds), (Some(10_000), None));
+
+    std::fs::write(data.join("cache.aof"), b"*1\r\n$8\r\nFLUSHALL\r\n").unwrap();
+    let conf = data.join("redis.conf");
+    let write = |appendonly: &str| {
+        let dir = data.display();
+        let text = format!("dir {dir}\nappendonly {appendonly}\nappendfilename cache.aof\n");
+        std::fs::write(&conf, text).unwrap();
+    };
+    let by_conf = || all().config_file(&conf).server("redis-6.2".parse().unwrap());
+    write("yes");
+    let outcome = take_dead(data, &to.join("log"), by_conf()).unwrap();
+    assert_eq!(outcome.log_report.unwrap().report.commands, 1);
+    assert_eq!(names(to), ["dump", "later", "log"]);
+    let error = take_dead(data, &to.join("bad"), by_conf().log(false)).unwrap_err();
+    assert_eq!(error.fault(), Some(Fault::DumpBesideLog));
+    write("no");
+    let outcome = take_dead(data, &to.join("again"), by_conf()).unwrap();
+    assert!(outcome.report.is_some() && outcome.is_sound());
+    assert!(take_dead(data, &to.join("bad"), by_conf().log(true)).is_err());
+}
+
+#[test]
+fn a_dump_that_is_written_over_while_it_is_read_is_no_snapshot() {
+    let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("dump.rdb");
+    std::fs::write(&path, DUMP).unwrap();
+    let over = |replace: bool| {
+        let options = SnapshotOptions::default().files(FilesOptions::default().dir(folder.path()));
+        let target = SnapshotTarget::new(copies.path().join("copy")).replace(true);
+        let write = &mut |_: &_| {
+            if replace {
+                // As servers do.
+                std::fs::write(path.with_extension("new"), b"other").unwrap();
+                std::fs::rename(path.with_extension("new"), &path).unwrap();
+            } else {
+                std::fs::write(&path, [DUMP, DUMP].concat()).unwrap();
+            }
+            ControlFlow::Continue(())
+        };
+        snapshot_of_files(&System::start(), &options, &target, write)
+    };
+    assert_eq!(over(false).unwrap_err().fault(), Some(Fault::ChangedMeanwhile));
+    assert_eq!(names(copies.path()), [""; 0]);
+    std::fs::write(folder.path().join("dump.rdb"), DUMP).unwrap();
+    assert!(over(true).unwrap().is_sound());
+    assert_eq!(std::fs::read(copies.path().join("copy")).unwrap(), DUMP);
+}
+
+/// A crash of the server, and its next start, cut its log on disk.
+#[test]
+fn damage_in_a_log_is_not_kept_and_what_is_lost_meanwhile_is_an_error() {
+    let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = folder.path().join("appendonly.aof");
+    let set = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n".repeat(10_000);
+    let damaged = [&set[..], b"*1\r\n$x\r\n", &set].concat();
+    std::fs::write(&log, &damaged).unwrap();
+    let outcome = take_dead(folder.path(), &copies.path().join("bad"), FilesOptions::default());
+    let outcome = outcome.unwrap();
+    assert!(!outcome.kept && !outcome.is_sound());
+    assert_eq!(outcome.log_report.unwrap().report.verdict, redkeep::aof::check::Verdict::Corrupt);
+    std::fs::write(&log, &set).unwrap();
+    let options = SnapshotOptions::default().files(FilesOptions::default().dir(folder.path()));
+    let target = SnapshotTarget::new(copies.path().join("short"));
+    let cut = &mut |_: &_| {
+        std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(100).unwrap();
+        ControlFlow::Continue(())
+    };
+    let error = snapshot_of_files(&System::start(), &options, &target, cut).unwrap_err();
+    assert_eq!(error.fault(), Some(Fault::ChangedMeanwhile), "{error}");
+    assert_eq!(names(copies.path()), [""; 0]);
+}

@@ -107,9 +107,14 @@ impl Place {
                     // A log that nobody writes any more would be as wrong as a dump that nobody loads.
                     (true, true) => Err(Error::usage(format!(
                         "{}: both a log and a dump are there, and which of them the server loads is set by \
-                     `appendonly`: say which",
+                     `appendonly`: say whether that is yes or no",
                         self.dir.display()
                     ))),
+                    (false, false) => {
+                        let gone = Error::io(std::io::ErrorKind::NotFound.into(), None);
+                        let gone = gone.with_detail("neither a log nor a dump is there");
+                        Err(gone.in_file(self.dir.display().to_string()))
+                    }
                     (log, _) => Ok(log),
                 }
             }
