@@ -2,9 +2,9 @@
 
 use crate::aof::{Content, FileKind, Manifest, ManifestEntry};
 use crate::error::{Error, Result};
-use crate::task::leftovers;
-use crate::task::place::{Looks, beside, folder_of, named, not_given, sync_folder};
-use std::fs::{self, File};
+use crate::task::folder::FolderPlace;
+use crate::task::place::{Looks, named, not_given, sync_folder};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -137,10 +137,7 @@ impl<W: Write> Write for SingleLog<W> {
 #[derive(Debug)]
 pub struct LogFolder {
     name: String,
-    path: PathBuf,
-    /// Where it is while it is written; none once it is in its place.
-    temporary: Option<PathBuf>,
-    replace: bool,
+    place: FolderPlace,
     current: Option<File>,
     manifest: Manifest,
     /// The number that the first base and the first increment get.
@@ -149,8 +146,6 @@ pub struct LogFolder {
     looks: Option<Looks>,
     /// The manifest is written.
     complete: bool,
-    /// What says that the folder is being written.
-    _held: Option<File>,
 }
 
 /// A folder that is in its place.
@@ -174,22 +169,14 @@ impl LogFolder {
         if file_name.is_empty() || file_name.contains(['/', '\\']) {
             return Err(Error::usage("the name of a log is a bare name"));
         }
-        // Found out now rather than after an hour's work; the commit looks again.
-        if !replace && !is_free(path).map_err(|error| named(error, path))? {
-            return Err(taken(path));
-        }
-        let (temporary, held) = beside(path, make)?;
         Ok(LogFolder {
             name: file_name.to_owned(),
-            path: path.to_owned(),
-            temporary: Some(temporary),
-            replace,
+            place: FolderPlace::create(path, replace)?,
             current: None,
             manifest: Manifest::default(),
             first: 1,
             looks: None,
             complete: false,
-            _held: held,
         })
     }
 
@@ -212,7 +199,7 @@ impl LogFolder {
     /// until it gets its place.
     pub(crate) fn complete(&mut self) -> Result<&Path> {
         self.close()?;
-        let Some(temporary) = &self.temporary else { return Err(in_place()) };
+        let temporary = self.place.temporary();
         if !std::mem::replace(&mut self.complete, true) {
             let manifest = self.manifest.to_bytes()?;
             let mut file = self.make(&temporary.join(format!("{}.manifest", self.name)))?;
@@ -221,7 +208,7 @@ impl LogFolder {
                 file.sync_all()?;
                 sync_folder(temporary)
             };
-            write().map_err(|error| named(error, &self.path))?;
+            write().map_err(|error| named(error, self.place.path()))?;
         }
         Ok(temporary)
     }
@@ -229,19 +216,18 @@ impl LogFolder {
     /// Where its files are until they are in their place, and what they are called but the manifest.
     #[cfg(feature = "live")]
     pub(crate) fn staged(&self) -> Result<(PathBuf, Vec<String>)> {
-        let Some(temporary) = self.temporary.clone() else { return Err(in_place()) };
         let files = self.manifest.loaded();
         Ok((
-            temporary,
+            self.place.temporary().to_owned(),
             files.map(|entry| String::from_utf8_lossy(&entry.file).into_owned()).collect(),
         ))
     }
 
     /// Makes a file in it.
     fn make(&self, path: &Path) -> Result<File> {
-        let file = File::create_new(path).map_err(|error| named(error, &self.path))?;
+        let file = File::create_new(path).map_err(|error| named(error, self.place.path()))?;
         if let Some(looks) = &self.looks {
-            looks.give(&file).map_err(|error| not_given(error, &self.path))?;
+            looks.give(&file).map_err(|error| not_given(error, self.place.path()))?;
         }
         Ok(file)
     }
@@ -253,73 +239,17 @@ impl LogFolder {
     /// `Usage` where no part was begun; `Io` where something fails: what was there before is there
     /// again then, or under the name that the error gives.
     pub fn commit(mut self) -> Result<PlacedFolder> {
-        let temporary = self.complete()?.to_owned();
-        let moved_to = self.make_room()?;
-        if let Err(error) = fs::rename(&temporary, &self.path) {
-            let back = moved_to.as_ref().map(|old| fs::rename(old, &self.path));
-            let lost = moved_to.filter(|_| back.is_some_and(|back| back.is_err()));
-            return Err(named(error, lost.as_ref().unwrap_or(&self.path)));
-        }
-        self.temporary = None;
-        sync_folder(folder_of(&self.path)).map_err(|error| named(error, &self.path))?;
-        Ok(PlacedFolder { manifest: std::mem::take(&mut self.manifest), moved_to })
-    }
-
-    /// Moves what is in the place aside, or an empty folder out of the way.
-    fn make_room(&self) -> Result<Option<PathBuf>> {
-        let name = |error| named(error, &self.path);
-        if is_free(&self.path).map_err(name)? {
-            // It takes none but an empty folder.
-            let _ = fs::remove_dir(&self.path);
-            return Ok(None);
-        }
-        if !self.replace {
-            return Err(taken(&self.path));
-        }
-        for n in 1..u32::MAX {
-            let mut old = self.path.clone().into_os_string();
-            old.push(format!(".old-{n}"));
-            let old = PathBuf::from(old);
-            if old.symlink_metadata().is_err() {
-                fs::rename(&self.path, &old).map_err(name)?;
-                return Ok(Some(old));
-            }
-        }
-        Err(taken(&self.path))
+        self.complete()?;
+        Ok(PlacedFolder { manifest: self.manifest, moved_to: self.place.commit()? })
     }
 
     /// Syncs the part that is being written.
     fn close(&mut self) -> Result<()> {
         match self.current.take() {
-            Some(file) => file.sync_all().map_err(|error| named(error, &self.path)),
+            Some(file) => file.sync_all().map_err(|error| named(error, self.place.path())),
             None => Ok(()),
         }
     }
-}
-
-/// Makes a folder and holds it, where folders can be held.
-fn make(temporary: &Path) -> io::Result<Option<File>> {
-    fs::create_dir(temporary)?;
-    let held = File::open(temporary).ok();
-    held.as_ref().map_or(Ok(()), |folder| leftovers::claim(folder, temporary))?;
-    Ok(held)
-}
-
-/// Whether a folder can be put there without losing anything.
-fn is_free(path: &Path) -> io::Result<bool> {
-    match path.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Ok(facts) if facts.is_dir() => Ok(fs::read_dir(path)?.next().is_none()),
-        other => other.map(|_| false),
-    }
-}
-
-fn in_place() -> Error {
-    Error::usage("the folder is in its place")
-}
-
-fn taken(path: &Path) -> Error {
-    named(io::ErrorKind::AlreadyExists.into(), path)
 }
 
 impl LogTarget for LogFolder {
@@ -346,8 +276,7 @@ impl LogTarget for LogFolder {
             return Err(Error::usage("the folder has its manifest already"));
         }
         self.close()?;
-        let Some(temporary) = &self.temporary else { return Err(in_place()) };
-        self.current = Some(self.make(&temporary.join(&name))?);
+        self.current = Some(self.make(&self.place.temporary().join(&name))?);
         match kind {
             FileKind::Base => self.manifest.base = Some(entry),
             _ => self.manifest.increments.push(entry),
@@ -369,20 +298,11 @@ impl Write for LogFolder {
     }
 }
 
-impl Drop for LogFolder {
-    fn drop(&mut self) {
-        self.current = None;
-        if let Some(temporary) = &self.temporary {
-            // It was made here, under a name of ours; that this may fail changes nothing.
-            let _ = fs::remove_dir_all(temporary);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ErrorKind;
+    use std::fs;
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name());

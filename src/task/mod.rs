@@ -13,6 +13,7 @@ mod copy_checked;
 #[cfg(feature = "live")]
 pub mod data_dir;
 mod extract;
+mod folder;
 mod leftovers;
 pub(crate) mod log_folder;
 pub(crate) mod place;
