@@ -3,6 +3,8 @@
 #![cfg(feature = "live")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/clock.rs"]
+mod clock;
 #[path = "common/cluster.rs"]
 mod cluster;
 #[path = "common/sentinels.rs"]
@@ -40,30 +42,11 @@ mod sentinel;
 #[path = "live/tls.rs"]
 mod tls;
 
-use redkeep::live::{Clock, ConnectOptions, Connection};
+use clock::System;
+use redkeep::live::{ConnectOptions, Connection};
 use redkeep::rdb::check::{CheckOptions, Verdict, check_slice};
 use redkeep::rdb::{EventKind, SliceReader, StrBuf};
 use servers::Server;
-use std::time::{Duration, Instant};
-
-/// The clock of this machine.
-struct System(Instant);
-
-impl System {
-    fn start() -> System {
-        System(Instant::now())
-    }
-}
-
-impl Clock for System {
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, time: Duration) {
-        std::thread::sleep(time);
-    }
-}
 
 fn start(name: &str, settings: &[&str]) -> Server {
     Server::start_in(name, tempfile::tempdir().unwrap(), settings).unwrap()

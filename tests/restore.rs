@@ -16,6 +16,8 @@ mod servers;
 mod clusters;
 #[path = "restore/content.rs"]
 mod content;
+#[path = "restore/copying.rs"]
+mod copying;
 #[path = "restore/faults.rs"]
 mod faults;
 #[path = "restore/policies.rs"]

@@ -8,6 +8,8 @@ mod check;
 mod commands;
 mod content;
 mod convert;
+#[cfg(feature = "live")]
+mod copy;
 mod digest;
 mod export;
 mod extract;
@@ -75,6 +77,8 @@ enum Command {
     Snapshot(snapshot::SnapshotArguments),
     #[cfg(feature = "live")]
     Restore(Box<restore::RestoreArguments>),
+    #[cfg(feature = "live")]
+    Copy(Box<copy::CopyArguments>),
 }
 
 const EXIT_CODES: &str = "\
@@ -115,6 +119,8 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Snapshot(arguments) }) => snapshot::run(&arguments),
         #[cfg(feature = "live")]
         Ok(Arguments { command: Command::Restore(arguments) }) => restore::run(&arguments),
+        #[cfg(feature = "live")]
+        Ok(Arguments { command: Command::Copy(arguments) }) => copy::run(&arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Where the password may be, for those who have no file for it.
 const PASSWORD: &str = "REDKEEP_PASSWORD";
+/// That of the server that is copied into.
+const TARGET_PASSWORD: &str = "REDKEEP_TARGET_PASSWORD";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
@@ -127,6 +129,27 @@ impl LoginArguments {
             options = options.password(password);
         }
         Ok(options)
+    }
+
+    /// The way to another server: its own login, and all else as for the first.
+    pub(crate) fn other(
+        &self,
+        url: &Url,
+        user: Option<&str>,
+        password_file: Option<&Path>,
+    ) -> Result<ConnectOptions, Exit> {
+        let mut options = self.way(&url.0)?;
+        if let Some(user) = user {
+            options = options.username(user);
+        }
+        let password = match password_file {
+            Some(path) => Some(first_line(path, &read(path)?)?),
+            None => std::env::var(TARGET_PASSWORD).ok(),
+        };
+        Ok(match password {
+            Some(password) => options.password(password),
+            None => options,
+        })
     }
 
     /// What goes for sentinels and servers alike.

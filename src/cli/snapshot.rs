@@ -7,6 +7,7 @@ use crate::cli::report::Printout;
 use crate::cli::server::{Monotonic, ServerArguments};
 use crate::cli::{Exit, as_json, complain, now, print};
 use crate::error::{Error, ErrorKind, Result};
+use crate::live::cluster::ClusterNodes;
 use crate::live::replication::{Portion, ReplicationOptions};
 use crate::live::{
     Connection, Driver, FilesOptions, ProbeOptions, SaveOptions, ScanOptions, Taken,
@@ -14,8 +15,8 @@ use crate::live::{
 use crate::rdb::ServerVersion;
 use crate::rdb::check::CheckOptions;
 use crate::task::{
-    ReplicaOptions, SnapshotOptions, SnapshotOutcome, SnapshotProgress, SnapshotTarget,
-    snapshot_of_files, snapshot_watched,
+    ClusterSnapshot, ReplicaOptions, SnapshotOptions, SnapshotOutcome, SnapshotProgress,
+    SnapshotTarget, snapshot_cluster, snapshot_of_files, snapshot_watched,
 };
 use clap::{Args, ValueEnum};
 use std::fmt::Write;
@@ -54,6 +55,9 @@ pub(crate) struct SnapshotArguments {
     /// Function libraries and no keys, by replication; Redis 7.0 on
     #[arg(long)]
     functions_only: bool,
+    /// Take one of every master of the cluster, into a folder: one dump for each shard
+    #[arg(long, conflicts_with = "dump_file")]
+    cluster: bool,
     /// Take it from a replica where one is online, reachable with the same login and near enough
     #[arg(long)]
     prefer_replica: bool,
@@ -121,7 +125,7 @@ enum YesNo {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Way {
+pub(crate) enum Way {
     /// By bgsave where that is open, else by replication, else by scan
     Auto,
     /// BGSAVE, and the file that it writes
@@ -137,7 +141,7 @@ enum Way {
 }
 
 impl Way {
-    fn driver(self) -> Option<Driver> {
+    pub(crate) fn driver(self) -> Option<Driver> {
         match self {
             Way::Auto => None,
             Way::Bgsave => Some(Driver::Bgsave),
@@ -169,6 +173,9 @@ impl SnapshotArguments {
             ControlFlow::Continue(())
         };
         let clock = Monotonic::start();
+        if self.cluster {
+            return self.cluster(&clock, &options, &target, &mut watch);
+        }
         let outcome = match self.server.folder() {
             Some(_) => snapshot_of_files(&clock, &options, &target, &mut watch),
             None => {
@@ -193,6 +200,36 @@ impl SnapshotArguments {
             complain("nothing was written: what the server gave cannot be read to its end");
         }
         Ok(if outcome.is_sound() { Exit::Done } else { Exit::Findings })
+    }
+
+    /// All shards, each in a file of its own.
+    fn cluster(
+        &self,
+        clock: &Monotonic,
+        options: &SnapshotOptions,
+        target: &SnapshotTarget,
+        watch: &mut dyn FnMut(&SnapshotProgress) -> ControlFlow<()>,
+    ) -> Result<Exit, Exit> {
+        let server = self.server.open()?;
+        let taken = ClusterNodes::look(&[server.options().clone()])
+            .and_then(|look| snapshot_cluster(&look, clock, options, target, watch));
+        let taken = taken.map_err(|error| {
+            let exit = failed(error);
+            complain("nothing was written");
+            exit
+        })?;
+        let text = match self.json {
+            true => as_json(&taken)?,
+            false => cluster_in_words(&taken),
+        };
+        print(text.as_bytes())?;
+        if !taken.kept {
+            complain("nothing was written: what a server gave cannot be read to its end");
+        }
+        if !taken.changes.is_empty() {
+            complain(format_args!("keys may be missing or twice: {}", taken.changes));
+        }
+        Ok(if taken.is_sound() { Exit::Done } else { Exit::Findings })
     }
 
     /// SAVE is answered when it is done.
@@ -335,6 +372,22 @@ impl Shown {
             *upto = bytes;
         }
     }
+}
+
+fn cluster_in_words(taken: &ClusterSnapshot) -> String {
+    let mut text = String::new();
+    for shard in &taken.shards {
+        let keys = shard.outcome.report.as_ref().map_or(0, |report| report.keys);
+        let verdict = if shard.outcome.is_sound() { "sound" } else { "NOT SOUND" };
+        text += &format!(
+            "{}: {verdict}, {} of {}\n{}",
+            shard.file,
+            several(keys, "key", "keys"),
+            shard.address,
+            in_words(&shard.outcome)
+        );
+    }
+    text
 }
 
 fn in_words(outcome: &SnapshotOutcome) -> String {

@@ -44,8 +44,14 @@ impl Refusal {
     /// All of it on one line.
     pub(crate) fn words(&self) -> String {
         const SHOWN: usize = 160;
-        let text: String = self.text.chars().take(SHOWN).collect();
-        format!("{} {}", self.code, text.escape_debug()).trim_end().to_owned()
+        let mut text = String::new();
+        for c in self.text.chars().take(SHOWN) {
+            match c {
+                '\'' | '"' => text.push(c),
+                c => text.extend(c.escape_debug()),
+            }
+        }
+        format!("{} {text}", self.code).trim_end().to_owned()
     }
 }
 
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_a_server_says_stays_on_one_line() {
-        assert_eq!(refusal("ERR", "a\nb").words(), "ERR a\\nb");
+        assert_eq!(refusal("ERR", "a\nb 'c'").words(), "ERR a\\nb 'c'");
         assert_eq!(refusal("ERR", "").words(), "ERR");
     }
 }

@@ -39,6 +39,7 @@ pub use restore::compare;
 pub use restore::{RestoreChoice, Restored, restore};
 #[cfg(feature = "live")]
 pub use snapshot::{
-    LogOutcome, ReplicaOptions, ReplicaUse, SnapshotOptions, SnapshotOutcome, SnapshotProgress,
-    SnapshotTarget, snapshot, snapshot_of_files, snapshot_watched, take,
+    ClusterSnapshot, LogOutcome, ReplicaOptions, ReplicaUse, ShardSnapshot, SnapshotOptions,
+    SnapshotOutcome, SnapshotProgress, SnapshotTarget, snapshot, snapshot_cluster,
+    snapshot_of_files, snapshot_watched, take,
 };

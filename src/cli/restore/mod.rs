@@ -1,7 +1,8 @@
 //! `redkeep restore`: a dump or a log, or a part of it, put into a server or where one has its data.
 
 mod directory;
-mod server;
+pub(crate) mod how;
+pub(crate) mod server;
 
 use crate::cli::change::ChangeArguments;
 use crate::cli::convert::{Form, form_of};

@@ -4,10 +4,10 @@ use crate::cli::convert::Form;
 use crate::cli::human::{count, several, visible};
 use crate::cli::progress::{Bar, Label, Watched};
 use crate::cli::restore::RestoreArguments;
+use crate::cli::restore::how::HowArguments;
 use crate::cli::server::{LoginArguments, Monotonic};
 use crate::cli::{Exit, Opened, Source, as_json, complain, print};
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::CommandForm;
 use crate::live::cluster::{ClusterNodes, Look};
 use crate::live::restore::{
     Checkpoint, CompareOutcome, CompareSink, Conflict, RestoreOptions, RestoreProgress,
@@ -30,18 +30,11 @@ const NOTED: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(next_help_heading = "A running server")]
 pub(crate) struct ServerTarget {
-    /// What to do about keys and libraries that the server has already
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnConflict::Fail)]
-    pub(crate) on_conflict: OnConflict,
-    /// Send values as plain commands, even where RESTORE would serve
-    #[arg(long)]
-    pub(crate) plain: bool,
-    /// Leave function libraries out
-    #[arg(long, conflicts_with = "functions")]
-    pub(crate) no_functions: bool,
+    #[command(flatten)]
+    how: HowArguments,
     /// How much to read back afterwards: types and expiries of all keys, and the values of some
     #[arg(long, value_enum, value_name = "HOW_MUCH", default_value_t = Verify::Sample)]
-    pub(crate) verify: Verify,
+    verify: Verify,
     /// Do not read the source once before: what is wrong with it, or in the way, is then found half-way
     #[arg(long)]
     one_pass: bool,
@@ -52,35 +45,12 @@ pub(crate) struct ServerTarget {
     /// Turn the server's log off meanwhile, then on again, and wait until it is rewritten
     #[arg(long)]
     pause_log: bool,
-    /// How long the server may be out of reach or busy
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    pub(crate) patience: u64,
     #[command(flatten)]
-    pub(crate) login: LoginArguments,
+    login: LoginArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnConflict {
-    /// Restore nothing
-    Fail,
-    /// Keep the server's
-    Skip,
-    /// Replace the server's
-    Replace,
-}
-
-impl From<OnConflict> for Conflict {
-    fn from(what: OnConflict) -> Conflict {
-        match what {
-            OnConflict::Fail => Conflict::Fail,
-            OnConflict::Skip => Conflict::Skip,
-            OnConflict::Replace => Conflict::Replace,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Verify {
+enum Verify {
     /// Nothing
     None,
     /// One value in a hundred
@@ -134,25 +104,17 @@ fn failed(error: Error) -> Exit {
 }
 
 impl RestoreArguments {
-    pub(super) fn restore_options(&self) -> Result<RestoreOptions, Exit> {
-        let ServerTarget { on_conflict, plain, no_functions, checkpoint, patience, .. } =
-            &self.server;
-        let mut options = RestoreOptions::default()
-            .conflict((*on_conflict).into())
-            .on_loss(self.loss.policy())
-            .patience(Duration::from_secs(*patience));
+    fn restore_options(&self) -> Result<RestoreOptions, Exit> {
+        let all = Filter::new(self.filter.options()?).is_empty();
+        let mut options = self.server.how.options(&self.loss, all || self.functions);
         options.like = self.directory.server;
-        options.form = plain.then_some(CommandForm::Plain);
-        if !no_functions && (self.functions || Filter::new(self.filter.options()?).is_empty()) {
-            options = options.functions((*on_conflict).into());
-        }
-        if let Some(path) = checkpoint {
+        if let Some(path) = &self.server.checkpoint {
             options.resume = read_checkpoint(path)?;
         }
         Ok(options)
     }
 
-    pub(super) fn choice(&self) -> Result<RestoreChoice, Exit> {
+    fn choice(&self) -> Result<RestoreChoice, Exit> {
         Ok(RestoreChoice::default()
             .filter(self.filter.options()?)
             .members(self.members.options())
@@ -193,6 +155,11 @@ impl Work<'_> {
         if dry_run || !self.arguments.server.one_pass {
             let plan = self.put(&mut file, self.plan_options(), None)?;
             let in_the_way = plan.keys.failures.get("exists").map_or(0, |failure| failure.keys);
+            let libraries = match self.options.functions {
+                Some(Conflict::Fail) => plan.keys.functions.existing,
+                _ => 0,
+            };
+            let in_the_way = in_the_way + libraries;
             let stops = plan.keys.stopped.is_some() || in_the_way > 0;
             let exit = match &plan.keys.stopped {
                 _ if !stops && plan.keys.failed == 0 => Exit::Done,
@@ -421,7 +388,7 @@ fn log_in_words(log: &LogPauseOutcome) -> &'static str {
 }
 
 /// What became of the keys, what did not happen left out.
-pub(super) fn restored_in_words(restored: &Restored, done: &str) -> String {
+pub(crate) fn restored_in_words(restored: &Restored, done: &str) -> String {
     let Restored { rejected, members, transform, converted, keys: of, .. } = restored;
     let keys = |n: u64| several(n, "key", "keys");
     let mut text = format!(

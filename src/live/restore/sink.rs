@@ -346,7 +346,13 @@ impl<'s> RestoreSink<'s> {
             return Ok(());
         }
         if self.options.dry_run {
-            outcome.functions.loaded += 1;
+            let there = self.has_library(function)?;
+            let counts = &mut self.delivery.outcome.functions;
+            *if there && policy != Conflict::Replace {
+                &mut counts.existing
+            } else {
+                &mut counts.loaded
+            } += 1;
             return Ok(());
         }
         let mut load = redis::cmd("FUNCTION");
@@ -370,6 +376,18 @@ impl<'s> RestoreSink<'s> {
         let counts = &mut self.delivery.outcome.functions;
         *if there { &mut counts.existing } else { &mut counts.loaded } += 1;
         Ok(())
+    }
+
+    /// Whether the server has a library of that name.
+    fn has_library(&mut self, function: &Function<'_>) -> Result<bool> {
+        let Some(name) = library_name(function.code.bytes(&mut self.buf)?) else {
+            return Ok(false);
+        };
+        let mut list = redis::cmd("FUNCTION");
+        list.arg("LIST").arg("LIBRARYNAME").arg(name);
+        let connection = &mut self.delivery.nodes.get(0)?.connection;
+        let answer = settle(connection.req_command(&list))?;
+        Ok(answer.ok().and_then(crate::live::reply::list).is_some_and(|found| !found.is_empty()))
     }
 
     /// Sends what waits everywhere; the answers to the last batch may be still to come.
@@ -501,9 +519,30 @@ impl<'s> RestoreSink<'s> {
     }
 }
 
+/// What a library calls itself in its first line, as `#!lua name=mylib`.
+fn library_name(code: &[u8]) -> Option<&[u8]> {
+    let line = code.split(|byte| *byte == b'\n').next()?;
+    let words = line.strip_prefix(b"#!")?.split(|byte| byte.is_ascii_whitespace());
+    words.into_iter().find_map(|word| word.strip_prefix(b"name="))
+}
+
 impl EntrySink for RestoreSink<'_> {
     #[inline]
     fn event(&mut self, event: &Event<'_>) -> Result<()> {
         RestoreSink::event(self, event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_says_its_name_in_its_first_line() {
+        let name = |code: &'static str| library_name(code.as_bytes());
+        assert_eq!(name("#!lua name=mylib\nreturn 1"), Some(&b"mylib"[..]));
+        assert_eq!(name("#!lua  engine=x name=a"), Some(&b"a"[..]));
+        assert_eq!(name("lua name=a"), None);
+        assert_eq!(name(""), None);
     }
 }

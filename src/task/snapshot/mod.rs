@@ -6,6 +6,7 @@
 //! it keeps one.
 
 mod auto;
+mod cluster;
 mod keeper;
 mod options;
 mod outcome;
@@ -13,6 +14,7 @@ mod replica;
 mod run;
 
 pub(super) use auto::{Receives, taken};
+pub use cluster::{ClusterSnapshot, ShardSnapshot, snapshot_cluster};
 pub use options::{ReplicaOptions, SnapshotOptions, SnapshotTarget};
 pub use outcome::{LogOutcome, ReplicaUse, SnapshotOutcome, SnapshotProgress};
 pub use run::{snapshot, snapshot_of_files, snapshot_watched, take};
