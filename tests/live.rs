@@ -5,6 +5,8 @@
 
 #[path = "common/cluster.rs"]
 mod cluster;
+#[path = "common/random.rs"]
+mod random;
 #[path = "common/sentinels.rs"]
 mod sentinels;
 #[path = "common/servers.rs"]
