@@ -1,5 +1,7 @@
 //! A source that shows on stderr how far it has been read.
 
+#[cfg(feature = "live")]
+use crate::cli::human::count;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
@@ -16,6 +18,10 @@ pub(crate) struct Bar {
     bar: ProgressBar,
     since: Instant,
     shown: bool,
+    #[cfg(feature = "live")]
+    verb: &'static str,
+    #[cfg(feature = "live")]
+    keys: u64,
 }
 
 impl Bar {
@@ -26,15 +32,37 @@ impl Bar {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_message(verb);
-        Bar { bar, since: Instant::now(), shown: !io::stderr().is_terminal() }
+        Bar {
+            bar,
+            since: Instant::now(),
+            shown: !io::stderr().is_terminal(),
+            #[cfg(feature = "live")]
+            verb,
+            #[cfg(feature = "live")]
+            keys: 0,
+        }
     }
 
-    pub(crate) fn read(&mut self, bytes: u64) {
+    fn read(&mut self, bytes: u64) {
         self.bar.inc(bytes);
         if !self.shown && self.since.elapsed() >= PATIENCE {
             self.shown = true;
             self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         }
+    }
+}
+
+impl Bar {
+    /// As [`read`](Self::read), with keys so far and how many there were in each second.
+    #[cfg(feature = "live")]
+    pub(crate) fn read_keys(&mut self, bytes: u64, keys: u64) {
+        if keys > 0 && keys != self.keys {
+            self.keys = keys;
+            let each = keys.checked_div(self.since.elapsed().as_secs()).unwrap_or(keys);
+            let said = format!("{}, {} keys, {} keys/s", self.verb, count(keys), count(each));
+            self.bar.set_message(said);
+        }
+        self.read(bytes);
     }
 }
 

@@ -320,7 +320,7 @@ struct Shown(Option<(Driver, u64, Bar)>);
 
 impl Shown {
     fn show(&mut self, progress: &SnapshotProgress) {
-        let SnapshotProgress { driver, bytes, len, .. } = *progress;
+        let SnapshotProgress { driver, bytes, keys, len, .. } = *progress;
         let fits = |(shown, upto, _): &(Driver, u64, Bar)| *shown == driver && *upto <= bytes;
         if !self.0.as_ref().is_some_and(fits) {
             let verb = match driver {
@@ -331,7 +331,7 @@ impl Shown {
             self.0 = Some((driver, 0, Bar::new(verb, len)));
         }
         if let Some((_, upto, bar)) = &mut self.0 {
-            bar.read(bytes.saturating_sub(*upto));
+            bar.read_keys(bytes.saturating_sub(*upto), keys);
             *upto = bytes;
         }
     }

@@ -168,6 +168,37 @@ fn where_every_way_is_closed_each_says_why() {
 
 #[test]
 #[ignore = "needs real servers, which tests/run gets"]
+fn progress_counts_bytes_and_keys_up_to_the_end() {
+    for name in ALL {
+        let server = start(name, &[]);
+        let mut pipe = redis::pipe();
+        (0..20_000).for_each(|n| {
+            pipe.cmd("SET").arg(format!("key:{n}")).arg(n).ignore();
+        });
+        pipe.exec(&mut server.connect().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for driver in [Driver::Bgsave, Driver::Save, Driver::Replication, Driver::Scan] {
+            let target = SnapshotTarget::new(folder.path().join(driver.to_string()));
+            let options = SnapshotOptions::default().driver(driver);
+            let mut last = None;
+            let watch = &mut |progress: &redkeep::task::SnapshotProgress| {
+                assert_eq!(progress.driver, driver);
+                last = Some(*progress);
+                ControlFlow::Continue(())
+            };
+            let mut server = open(&server);
+            let outcome =
+                snapshot_watched(&mut server, &System::start(), &options, &target, watch).unwrap();
+            let last = last.unwrap();
+            assert_eq!(Some(last.bytes), outcome.taken.snapshot.bytes, "{name}: {driver}");
+            // The last read is that of the end, when all but the last thousands were counted.
+            assert!((16_000..=20_000).contains(&last.keys), "{name}: {last:?}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
 fn a_snapshot_that_is_stopped_leaves_nothing() {
     for name in ALL {
         let server = start(name, &[]);
