@@ -3,6 +3,8 @@
 #![cfg(feature = "live")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/clock.rs"]
+mod clock;
 #[path = "common/servers.rs"]
 mod servers;
 
@@ -18,9 +20,9 @@ mod plans;
 #[path = "data_dir/program.rs"]
 mod program;
 
+use clock::System;
 use redkeep::Result;
 use redkeep::aof::{Fileset, FilesetOptions, Startup, write_command};
-use redkeep::live::Clock;
 use redkeep::rdb::ServerVersion;
 use redkeep::task::data_dir::{
     AppendOnly, DataDirOptions, DataDirOutcome, DataDirPlan, DataDirSource, plan_data_dir,
@@ -28,26 +30,7 @@ use redkeep::task::data_dir::{
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// The clock of this machine.
-struct System(Instant);
-
-impl System {
-    fn start() -> System {
-        System(Instant::now())
-    }
-}
-
-impl Clock for System {
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, time: Duration) {
-        std::thread::sleep(time);
-    }
-}
+use std::time::Duration;
 
 /// A dump of one key, with its checksum; one that every server reads.
 fn dump(key: &str, value: &str) -> Vec<u8> {

@@ -7,6 +7,8 @@
 mod clock;
 #[path = "common/cluster.rs"]
 mod cluster;
+#[path = "common/random.rs"]
+mod random;
 #[path = "common/sentinels.rs"]
 mod sentinels;
 #[path = "common/servers.rs"]

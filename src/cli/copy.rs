@@ -2,9 +2,9 @@
 
 use crate::cli::change::ChangeArguments;
 use crate::cli::filter::FilterArguments;
-use crate::cli::human::{count, visible};
+use crate::cli::human::visible;
 use crate::cli::members::MemberArguments;
-use crate::cli::progress::{Bar, Label};
+use crate::cli::progress::{Bar, KeyCount};
 use crate::cli::restore::how::HowArguments;
 use crate::cli::restore::server::restored_in_words;
 use crate::cli::server::{LoginArguments, Monotonic, Url};
@@ -22,7 +22,7 @@ use clap::Args;
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Copy the keys of a running server, or some of them, into another one
 ///
@@ -142,7 +142,7 @@ impl CopyArguments {
             .replication(ReplicationOptions::default().deadline(deadline));
         way.driver = self.driver.driver();
         let bar = Bar::new("copying", None);
-        let mut shown = Shown { label: bar.label(), bar, bytes: 0, since: Instant::now() };
+        let mut shown = Shown { keys: bar.key_count("copying"), bar, bytes: 0 };
         let watch = |progress: &RestoreProgress| {
             shown.show(progress);
             ControlFlow::Continue(())
@@ -205,16 +205,13 @@ fn in_words(report: &Report, dry_run: bool) -> String {
 /// The bar, moved by what the target has confirmed.
 struct Shown {
     bar: Bar,
-    label: Label,
+    keys: KeyCount,
     bytes: u64,
-    since: Instant,
 }
 
 impl Shown {
     fn show(&mut self, progress: &RestoreProgress) {
-        let keys = progress.restored + progress.skipped + progress.failed;
-        let rate = keys / self.since.elapsed().as_secs().max(1);
-        self.label.set(format!("copying, {} keys, {}/s", count(keys), count(rate)));
+        self.keys.tell(progress.restored + progress.skipped + progress.failed);
         self.bar.read(progress.bytes.saturating_sub(self.bytes));
         self.bytes = progress.bytes;
     }

@@ -1,5 +1,7 @@
 //! A source that shows on stderr how far it has been read.
 
+#[cfg(feature = "live")]
+use crate::cli::human::count;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
@@ -29,10 +31,10 @@ impl Bar {
         Bar { bar, since: Instant::now(), shown: !io::stderr().is_terminal() }
     }
 
-    /// What is said in front of it.
+    /// Says how many keys there were so far, beside the bytes.
     #[cfg(feature = "live")]
-    pub(crate) fn label(&self) -> Label {
-        Label(self.bar.clone())
+    pub(crate) fn key_count(&self, verb: &'static str) -> KeyCount {
+        KeyCount { bar: self.bar.clone(), verb, since: self.since, keys: 0 }
     }
 
     pub(crate) fn read(&mut self, bytes: u64) {
@@ -44,14 +46,24 @@ impl Bar {
     }
 }
 
-/// What is said in front of a bar, wherever that is.
+/// Keys so far and how many there were in each second, in front of a bar wherever that is.
 #[cfg(feature = "live")]
-pub(crate) struct Label(ProgressBar);
+pub(crate) struct KeyCount {
+    bar: ProgressBar,
+    verb: &'static str,
+    since: Instant,
+    keys: u64,
+}
 
 #[cfg(feature = "live")]
-impl Label {
-    pub(crate) fn set(&self, text: String) {
-        self.0.set_message(text);
+impl KeyCount {
+    pub(crate) fn tell(&mut self, keys: u64) {
+        if keys > 0 && keys != self.keys {
+            self.keys = keys;
+            let each = keys.checked_div(self.since.elapsed().as_secs()).unwrap_or(keys);
+            let said = format!("{}, {} keys, {} keys/s", self.verb, count(keys), count(each));
+            self.bar.set_message(said);
+        }
     }
 }
 

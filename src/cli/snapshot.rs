@@ -2,7 +2,7 @@
 
 use crate::cli::human::{ago, several, size};
 use crate::cli::log_report::LogPrintout;
-use crate::cli::progress::Bar;
+use crate::cli::progress::{Bar, KeyCount};
 use crate::cli::report::Printout;
 use crate::cli::server::{Monotonic, ServerArguments};
 use crate::cli::{Exit, as_json, complain, now, print};
@@ -353,23 +353,32 @@ impl FilesArguments {
 }
 
 /// The bar, once something comes.
-struct Shown(Option<(Driver, u64, Bar)>);
+struct Shown(Option<ShownBar>);
+
+struct ShownBar {
+    driver: Driver,
+    bytes: u64,
+    bar: Bar,
+    keys: KeyCount,
+}
 
 impl Shown {
     fn show(&mut self, progress: &SnapshotProgress) {
-        let SnapshotProgress { driver, bytes, len, .. } = *progress;
-        let fits = |(shown, upto, _): &(Driver, u64, Bar)| *shown == driver && *upto <= bytes;
+        let SnapshotProgress { driver, bytes, keys, len, .. } = *progress;
+        let fits = |shown: &ShownBar| shown.driver == driver && shown.bytes <= bytes;
         if !self.0.as_ref().is_some_and(fits) {
             let verb = match driver {
                 Driver::Replication => "receiving",
                 Driver::Scan => "scanning",
                 _ => "copying",
             };
-            self.0 = Some((driver, 0, Bar::new(verb, len)));
+            let bar = Bar::new(verb, len);
+            self.0 = Some(ShownBar { driver, bytes: 0, keys: bar.key_count(verb), bar });
         }
-        if let Some((_, upto, bar)) = &mut self.0 {
-            bar.read(bytes.saturating_sub(*upto));
-            *upto = bytes;
+        if let Some(shown) = &mut self.0 {
+            shown.keys.tell(keys);
+            shown.bar.read(bytes.saturating_sub(shown.bytes));
+            shown.bytes = bytes;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The way to a snapshot is found out, and the next one taken where it is closed.
 
+use crate::random::Random;
 use crate::servers::{ALL, Server};
 use crate::{System, keys, open, run, start};
 use redkeep::live::{ConnectOptions, Connection, Driver};
@@ -167,6 +168,37 @@ fn where_every_way_is_closed_each_says_why() {
 
 #[test]
 #[ignore = "needs real servers, which tests/run gets"]
+fn progress_counts_bytes_and_keys_up_to_the_end() {
+    for name in ALL {
+        let server = start(name, &[]);
+        let mut pipe = redis::pipe();
+        (0..20_000).for_each(|n| {
+            pipe.cmd("SET").arg(format!("key:{n}")).arg(n).ignore();
+        });
+        pipe.exec(&mut server.connect().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for driver in [Driver::Bgsave, Driver::Save, Driver::Replication, Driver::Scan] {
+            let target = SnapshotTarget::new(folder.path().join(driver.to_string()));
+            let options = SnapshotOptions::default().driver(driver);
+            let mut last = None;
+            let watch = &mut |progress: &redkeep::task::SnapshotProgress| {
+                assert_eq!(progress.driver, driver);
+                last = Some(*progress);
+                ControlFlow::Continue(())
+            };
+            let mut server = open(&server);
+            let outcome =
+                snapshot_watched(&mut server, &System::start(), &options, &target, watch).unwrap();
+            let last = last.unwrap();
+            assert_eq!(Some(last.bytes), outcome.taken.snapshot.bytes, "{name}: {driver}");
+            // The last read is that of the end, when all but the last thousands were counted.
+            assert!((16_000..=20_000).contains(&last.keys), "{name}: {last:?}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
 fn a_snapshot_that_is_stopped_leaves_nothing() {
     for name in ALL {
         let server = start(name, &[]);
@@ -244,5 +276,70 @@ fn a_replica_that_is_near_enough_is_taken_in_place_of_its_master() {
         let usage = outcome.unwrap().replica.unwrap();
         assert_eq!((usage.address, usage.why_not.len()), (None, 1), "{name}");
         assert_eq!(keys(&std::fs::read(path(2)).unwrap()).len(), 4000, "{name}");
+    }
+}
+
+/// A clock by which nobody waits long.
+struct Fast(Instant);
+
+impl redkeep::live::Clock for Fast {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed() * 20
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time / 20);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_server_that_is_killed_in_the_middle_gives_one_clear_error_and_nothing_else() {
+    use redkeep::Fault;
+    let kill = |pid: &str| {
+        assert!(std::process::Command::new("kill").args(["-9", pid]).status().unwrap().success());
+    };
+    for name in ALL {
+        for driver in [Driver::Bgsave, Driver::Save, Driver::Replication, Driver::Scan] {
+            let server =
+                start(name, &["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"]);
+            fill(&server);
+            let mut admin = open(&server);
+            // Enough that it is not in some buffer already, and of a kind that no server compresses.
+            let mut pipe = redis::pipe();
+            let mut random = Random(1);
+            for n in 0..200 {
+                let value: Vec<u8> = (0..2500).flat_map(|_| random.next().to_le_bytes()).collect();
+                pipe.cmd("SET").arg(format!("big:{n}")).arg(value).ignore();
+            }
+            pipe.exec(&mut admin).unwrap();
+            run(&mut admin, "CONFIG SET rdb-key-save-delay 1000");
+            let pid = crate::bgsave::info(&server, "process_id");
+            let folder = tempfile::tempdir().unwrap();
+            let target = SnapshotTarget::new(folder.path().join("dump.rdb"));
+            let options = SnapshotOptions::default().driver(driver);
+            let (mut through, mut killed) = (open(&server), false);
+            let error = std::thread::scope(|scope| {
+                if matches!(driver, Driver::Bgsave | Driver::Save) {
+                    scope.spawn(|| {
+                        std::thread::sleep(Duration::from_millis(300));
+                        kill(&pid);
+                    });
+                }
+                let watch = &mut |_: &_| {
+                    if !std::mem::replace(&mut killed, true) {
+                        kill(&pid);
+                    }
+                    ControlFlow::Continue(())
+                };
+                let clock = Fast(Instant::now());
+                snapshot_watched(&mut through, &clock, &options, &target, watch).unwrap_err()
+            });
+            assert!(error.is_retryable() || error.is_io(), "{name}: {driver}: {error}");
+            if driver == Driver::Replication {
+                assert_eq!(error.fault(), Some(Fault::TransferCut), "{name}: {error}");
+            }
+            assert_eq!(folder.path().read_dir().unwrap().count(), 0, "{name}: {driver}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::convert::Form;
 use crate::cli::human::{count, several, visible};
-use crate::cli::progress::{Bar, Label, Watched};
+use crate::cli::progress::{Bar, KeyCount, Watched};
 use crate::cli::restore::RestoreArguments;
 use crate::cli::restore::how::HowArguments;
 use crate::cli::server::{LoginArguments, Monotonic};
@@ -239,7 +239,7 @@ impl Work<'_> {
         let clock = Monotonic::start();
         let dry_run = options.dry_run;
         let kept = self.arguments.server.checkpoint.as_deref().filter(|_| !dry_run);
-        let mut told = Told::new(bar.as_ref().map(Bar::label), kept);
+        let mut told = Told::new(bar.as_ref().map(|bar| bar.key_count("restoring")), kept);
         let source = Watched::new(source, bar);
         let Work { look, choice, server, .. } = self;
         let load = |server: &mut Connection| -> Result<Restored> {
@@ -312,22 +312,19 @@ fn again(source: &Source, file: &mut impl Seek) -> Result<(), Exit> {
 
 /// Tells how far it is: on the terminal, and in a file.
 struct Told<'a> {
-    label: Option<Label>,
-    since: Instant,
+    keys: Option<KeyCount>,
     file: Option<&'a Path>,
     noted: Option<Instant>,
 }
 
 impl<'a> Told<'a> {
-    fn new(label: Option<Label>, file: Option<&'a Path>) -> Told<'a> {
-        Told { label, since: Instant::now(), file, noted: None }
+    fn new(keys: Option<KeyCount>, file: Option<&'a Path>) -> Told<'a> {
+        Told { keys, file, noted: None }
     }
 
     fn tell(&mut self, progress: &RestoreProgress) -> ControlFlow<()> {
-        if let Some(label) = &self.label {
-            let keys = progress.restored + progress.skipped + progress.failed;
-            let rate = keys / self.since.elapsed().as_secs().max(1);
-            label.set(format!("restoring, {} keys, {}/s", count(keys), count(rate)));
+        if let Some(keys) = &mut self.keys {
+            keys.tell(progress.restored + progress.skipped + progress.failed);
         }
         let due = self.noted.is_none_or(|noted| noted.elapsed() >= NOTED);
         if let (Some(path), Some(checkpoint), true) = (self.file, progress.checkpoint, due) {

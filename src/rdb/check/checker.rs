@@ -22,6 +22,7 @@ use crate::rdb::value_type::{DataType, ValueType};
 use crate::rdb::version::{Header, Lineage};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom};
+use std::sync::atomic::Ordering;
 
 /// AUX fields that are kept as facts; a file may hold millions of others.
 const MOST_FACTS: usize = 64;
@@ -94,6 +95,9 @@ pub fn check_file(mut source: impl Read + Seek, options: &CheckOptions) -> Resul
         Ok(Some(source))
     })
 }
+
+/// Records between two looks at how far it is.
+const BATCH: u32 = 4096;
 
 /// The pass itself: takes the events of an RDB in their order, whoever reads them.
 pub(crate) struct Checker<'o> {
@@ -181,19 +185,31 @@ impl<'o> Checker<'o> {
     fn read(&mut self, source: impl Read) -> Result<()> {
         let mut reader =
             StreamReader::with_limits(source, &self.options.limits).checksum(ChecksumMode::Report);
-        loop {
-            match reader.next() {
-                Ok(Some(event)) => self.event(event),
-                Ok(None) => break,
-                Err(error) if error.is_io() => return Err(error),
-                Err(error) => self.damage(&error),
+        'all: loop {
+            for _ in 0..BATCH {
+                match reader.next() {
+                    Ok(Some(event)) => self.event(event),
+                    Ok(None) => break 'all,
+                    Err(error) if error.is_io() => return Err(error),
+                    Err(error) => self.damage(&error),
+                }
             }
+            self.tell();
         }
         let read = reader.offset();
         let (rest, mut source) = reader.into_rest();
         let behind = std::io::copy(&mut source, &mut std::io::sink())?;
         self.bytes(read, rest.len() as u64 + behind);
         Ok(())
+    }
+
+    /// Says how many keys there were so far.
+    #[cold]
+    fn tell(&self) {
+        if let Some(seen) = &self.options.seen {
+            let others: u64 = self.dbs.values().map(|db| db.keys).sum();
+            seen.store(others + self.db.keys, Ordering::Relaxed);
+        }
     }
 
     // Inlined and by value, all of it that a small key takes: an event handed on by reference is
@@ -610,6 +626,7 @@ impl<'o> Checker<'o> {
     }
 
     fn finish(mut self) -> Report {
+        self.tell();
         self.dbs.insert(self.db.db, self.db);
         if self.options.level >= Level::Semantics {
             self.provenance();

@@ -4,6 +4,8 @@ use crate::limits::Limits;
 use crate::rdb::check::report::Level;
 use crate::rdb::version::ServerVersion;
 use crate::time::UnixMillis;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// How a check is done.
 ///
@@ -30,6 +32,9 @@ pub struct CheckOptions {
     pub duplicate_budget: u64,
     /// How many findings to list; all are counted. Default 100.
     pub max_findings: usize,
+    /// Where to keep the number of keys so far, for whoever shows how far it is: every few thousand
+    /// records of a stream, and at the end. Default: nowhere.
+    pub seen: Option<Arc<AtomicU64>>,
     /// Ceilings on memory while reading.
     pub limits: Limits,
 }
@@ -44,6 +49,7 @@ impl Default for CheckOptions {
             now: None,
             duplicate_budget: 256 << 20,
             max_findings: 100,
+            seen: None,
             limits: Limits::default(),
         }
     }
@@ -97,6 +103,22 @@ impl CheckOptions {
     #[must_use]
     pub fn duplicate_budget(mut self, bytes: u64) -> Self {
         self.duplicate_budget = bytes;
+        self
+    }
+
+    /// Sets [`seen`](Self::seen).
+    ///
+    /// ```
+    /// use redkeep::rdb::check::{CheckOptions, check_slice};
+    /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    /// let seen = Arc::new(AtomicU64::new(0));
+    /// let dump = b"REDIS0003\xfe\x00\x00\x05hello\x05world\xff";
+    /// check_slice(dump, &CheckOptions::default().seen(seen.clone()));
+    /// assert_eq!(seen.load(Ordering::Relaxed), 1);
+    /// ```
+    #[must_use]
+    pub fn seen(mut self, counter: Arc<AtomicU64>) -> Self {
+        self.seen = Some(counter);
         self
     }
 

@@ -15,6 +15,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Who is told how far it is, and may stop it.
 pub(super) type Watch<'w> = &'w mut dyn FnMut(&SnapshotProgress) -> ControlFlow<()>;
@@ -76,8 +78,8 @@ impl Kept {
 
 impl Keeper<'_> {
     fn watched<R: Read>(&mut self, source: R, len: Option<u64>, bytes: u64) -> Watched<'_, R> {
-        let progress = SnapshotProgress { driver: self.driver, bytes, len };
-        Watched { source, progress, watch: self.watch }
+        let progress = SnapshotProgress { driver: self.driver, bytes, keys: 0, len };
+        Watched { source, progress, seen: None, watch: self.watch }
     }
 
     fn place(&self) -> Result<Place> {
@@ -121,8 +123,11 @@ impl SnapshotReceiver for Keeper<'_> {
     fn dump(&mut self, bytes: &mut dyn Read, len: Option<u64>) -> Result<()> {
         self.begun = true;
         let mut place = self.place()?;
-        let check = self.check;
-        let report = copy_checked(self.watched(bytes, len, 0), &mut place, check)?;
+        let seen = self.check.seen.clone().unwrap_or_default();
+        let check = self.check.clone().seen(seen.clone());
+        let mut source = self.watched(bytes, len, 0);
+        source.seen = Some(seen);
+        let report = copy_checked(source, &mut place, &check)?;
         self.kept = Some(Kept::Dump(place, Box::new(report)));
         Ok(())
     }
@@ -183,6 +188,8 @@ fn last_boundary(file: &PinnedFile) -> Result<u64> {
 struct Watched<'w, R> {
     source: R,
     progress: SnapshotProgress,
+    /// Keys so far.
+    seen: Option<Arc<AtomicU64>>,
     watch: &'w mut dyn FnMut(&SnapshotProgress) -> ControlFlow<()>,
 }
 
@@ -190,6 +197,7 @@ impl<R: Read> Read for Watched<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(into)?;
         self.progress.bytes += read as u64;
+        self.progress.keys = self.seen.as_ref().map_or(0, |seen| seen.load(Ordering::Relaxed));
         match (self.watch)(&self.progress) {
             ControlFlow::Continue(()) => Ok(read),
             ControlFlow::Break(()) => Err(io::Error::other("it was stopped")),

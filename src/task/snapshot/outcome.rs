@@ -86,6 +86,8 @@ pub struct SnapshotProgress {
     pub driver: Driver,
     /// Bytes so far.
     pub bytes: u64,
+    /// Keys so far, some thousands late; of a log none are counted.
+    pub keys: u64,
     /// Bytes there will be, where that is known.
     pub len: Option<u64>,
 }
