@@ -30,7 +30,7 @@ impl CopyOutcome {
 }
 
 /// Copies the keys of a running server into another, in one pass and without a file between: a snapshot
-/// of the one, by whatever way is open, [restored](restore) while it comes.
+/// of the one, by whatever way is open, [restored](crate::task::restore()) while it comes.
 ///
 /// The copy is of the moment of the snapshot (of none, where it was taken key by key); what is written to the
 /// source later does not come along.

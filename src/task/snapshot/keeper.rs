@@ -35,7 +35,7 @@ pub(super) struct Keeper<'a> {
 pub(super) enum Kept {
     Dump(Place, Box<Report>),
     Single(Place, Box<LogOutcome>),
-    Folder(LogFolder, Box<LogOutcome>),
+    Folder(Box<LogFolder>, Box<LogOutcome>),
 }
 
 /// What was received, and whether it is in its place.
@@ -152,7 +152,8 @@ impl SnapshotReceiver for Keeper<'_> {
                 done += upto;
             }
             let report = check_fileset(folder.complete()?, &self.rules(log))?;
-            self.kept = Some(Kept::Folder(folder, Box::new(LogOutcome { report, cut_bytes })));
+            self.kept =
+                Some(Kept::Folder(Box::new(folder), Box::new(LogOutcome { report, cut_bytes })));
             return Ok(());
         }
         let mut place = self.place()?;
