@@ -326,12 +326,12 @@ impl Error {
     }
 
     /// Whether the same call may succeed later: interrupted or timed out input and output, servers
-    /// that say so, and a save that failed or could not be proven.
+    /// that say so, a save that failed or could not be proven, and files that changed meanwhile.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         use Fault::{
-            Deadline, LogUnproven, NoServer, SaveFailed, SaveUnproven, ServerBusy, ServerLoading,
-            ServerNoMaster, ServerRestarted, TransferCut,
+            ChangedMeanwhile, Deadline, LogUnproven, NoServer, SaveFailed, SaveUnproven,
+            ServerBusy, ServerLoading, ServerNoMaster, ServerRestarted, TransferCut,
         };
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, Interrupted, TimedOut, WouldBlock,
@@ -339,7 +339,8 @@ impl Error {
         let passing = matches!(
             self.0.fault,
             Some(
-                Deadline
+                ChangedMeanwhile
+                    | Deadline
                     | LogUnproven
                     | NoServer
                     | SaveFailed

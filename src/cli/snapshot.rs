@@ -165,7 +165,7 @@ fn failed(error: Error) -> Exit {
 
 impl SnapshotArguments {
     fn run(&self) -> Result<Exit, Exit> {
-        let options = self.options().map_err(failed)?;
+        let mut options = self.options().map_err(failed)?;
         let target = SnapshotTarget::new(&self.output).replace(self.force);
         let mut shown = Shown(None);
         let mut watch = |progress: &SnapshotProgress| {
@@ -180,6 +180,7 @@ impl SnapshotArguments {
             Some(_) => snapshot_of_files(&clock, &options, &target, &mut watch),
             None => {
                 let mut server = self.open()?;
+                options.replication.stall = server.options().timeout;
                 snapshot_watched(&mut server, &clock, &options, &target, &mut watch)
                     .map_err(|error| error.in_file(server.address()))
             }
