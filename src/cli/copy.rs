@@ -1,9 +1,7 @@
 //! `redkeep copy`: the keys of one running server into another.
 
-use crate::cli::change::ChangeArguments;
-use crate::cli::filter::FilterArguments;
+use crate::cli::choice::ChoiceArguments;
 use crate::cli::human::visible;
-use crate::cli::members::MemberArguments;
 use crate::cli::progress::{Bar, KeyCount};
 use crate::cli::restore::how::HowArguments;
 use crate::cli::restore::server::restored_in_words;
@@ -16,7 +14,6 @@ use crate::live::cluster::{ClusterChanges, ClusterNodes};
 use crate::live::replication::ReplicationOptions;
 use crate::live::restore::{Conflict, RestoreOptions, RestoreProgress, RestoreSink, Target};
 use crate::live::{ConnectOptions, Connection, ProbeOptions, SaveOptions, probe};
-use crate::select::Filter;
 use crate::task::{CopyOutcome, RestoreChoice, SnapshotOptions, copy};
 use clap::Args;
 use serde::Serialize;
@@ -47,9 +44,6 @@ pub(crate) struct CopyArguments {
     /// Print the outcome as one JSON document
     #[arg(long)]
     json: bool,
-    /// Bring function libraries along with a part of the keys
-    #[arg(long)]
-    functions: bool,
     /// The user to log in as at the target
     #[arg(long, value_name = "NAME")]
     target_user: Option<String>,
@@ -63,11 +57,7 @@ pub(crate) struct CopyArguments {
     #[command(flatten)]
     loss: LossArguments,
     #[command(flatten)]
-    filter: FilterArguments,
-    #[command(flatten)]
-    members: MemberArguments,
-    #[command(flatten)]
-    change: ChangeArguments,
+    choice: ChoiceArguments,
 }
 
 /// All there is to say; of a cluster there is a copy of each shard.
@@ -91,12 +81,8 @@ fn failed(error: Error) -> Exit {
 
 impl CopyArguments {
     fn run(&self) -> Result<Exit, Exit> {
-        let choice = RestoreChoice::default()
-            .filter(self.filter.options()?)
-            .members(self.members.options())
-            .transform(self.change.options()?);
-        let all = Filter::new(choice.filter.clone()).is_empty();
-        let mut options = self.how.options(&self.loss, all || self.functions).dry_run(self.dry_run);
+        let (choice, functions) = self.choice.restore()?;
+        let mut options = self.how.options(&self.loss, functions).dry_run(self.dry_run);
         let mut source = self.login.open(&self.source)?;
         let user = self.target_user.as_deref();
         let target = self.login.other(&self.target, user, self.target_password_file.as_deref())?;

@@ -1,9 +1,7 @@
 //! `redkeep extract`: a dump made of another. `redkeep convert` shares it.
 
-use crate::cli::change::ChangeArguments;
-use crate::cli::filter::FilterArguments;
+use crate::cli::choice::ChoiceArguments;
 use crate::cli::human::several;
-use crate::cli::members::MemberArguments;
 use crate::cli::output::Output;
 use crate::cli::target::LossArguments;
 use crate::cli::{Exit, Opened, Source, as_json, complain, print};
@@ -20,20 +18,13 @@ use std::path::PathBuf;
 pub(crate) struct ExtractArguments {
     #[command(flatten)]
     files: Files,
-    /// Bring function libraries along
-    #[arg(long)]
-    functions: bool,
     /// The server that has to load it, as redis-6.2 or valkey-9.1
     #[arg(long = "for", value_name = "SERVER")]
     target: Option<ServerVersion>,
     #[command(flatten)]
     loss: LossArguments,
     #[command(flatten)]
-    filter: FilterArguments,
-    #[command(flatten)]
-    members: MemberArguments,
-    #[command(flatten)]
-    change: ChangeArguments,
+    choice: ChoiceArguments,
 }
 
 /// From where to where, and what to print.
@@ -62,11 +53,7 @@ pub(crate) fn run(arguments: ExtractArguments) -> Exit {
 impl ExtractArguments {
     fn run(&self) -> Result<Exit, Exit> {
         let ExtractArguments { files, loss, .. } = self;
-        let mut options = ExtractOptions::default()
-            .filter(self.filter.options()?)
-            .members(self.members.options())
-            .transform(self.change.options()?)
-            .functions(self.functions);
+        let mut options = self.choice.extract()?;
         options.convert = self.target.map(|target| loss.options(target, files.dry_run));
         files.run("extracting", &options, Some(loss))
     }

@@ -5,6 +5,7 @@
 mod aof;
 mod change;
 mod check;
+mod choice;
 mod commands;
 mod content;
 mod convert;

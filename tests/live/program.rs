@@ -50,6 +50,36 @@ fn probe_says_what_is_open_and_what_would_be_lost() {
 
 #[test]
 #[ignore = "needs real servers, which tests/run gets"]
+fn a_disk_that_is_full_on_our_side_leaves_nothing() {
+    for name in ALL {
+        let server = start(name, &["--repl-diskless-sync-delay", "0"]);
+        let mut all = redis::pipe();
+        for n in 0..1000 {
+            all.cmd("SET")
+                .arg(format!("key:{n}"))
+                .arg((n..n + 300).map(|n| n.to_string()).collect::<String>());
+        }
+        all.exec(&mut server.connect().unwrap()).unwrap();
+        for driver in ["bgsave", "save", "replication", "scan"] {
+            let (folder, path) = place();
+            // A write over the limit fails as one to a full disk does; ignored, its signal kills nobody.
+            let done = Command::new("sh")
+                .args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""])
+                .arg(env!("CARGO_BIN_EXE_redkeep"))
+                .args(["snapshot", &format!("redis://127.0.0.1:{}", server.port()), "-o", &path])
+                .args(["--driver", driver])
+                .env_remove("REDKEEP_PASSWORD")
+                .output()
+                .unwrap();
+            assert_eq!(done.status.code(), Some(1), "{name} {driver}: {done:?}");
+            assert!(text(&done.stderr).contains("nothing was written"), "{name} {driver}");
+            assert_eq!(names(folder.path()), 0, "{name} {driver}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
 fn a_problem_on_the_server_is_exit_code_3() {
     for name in ALL {
         let server = start(name, &[]);

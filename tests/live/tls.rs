@@ -1,13 +1,16 @@
 //! Servers behind TLS, of those that are built with it.
 
+use crate::clock::System;
 use crate::cluster::{bus_port, wait};
 use crate::keys;
 use crate::servers::{Server, any_port};
 use redkeep::Fault;
 use redkeep::live::cluster::{ClusterNodes, Shard};
 use redkeep::live::replication::{self, ReplicationOptions, Wire, snapshot_into};
+use redkeep::live::restore::{RestoreOptions, RestoreSink};
 use redkeep::live::{ConnectOptions, Connection, ProbeOptions, probe};
 use redkeep::rdb::check::CheckOptions;
+use redkeep::task::{RestoreChoice, SnapshotOptions, copy};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
@@ -93,6 +96,33 @@ fn only_certificates_of_the_given_authority_are_believed() {
             let shown = format!("{:?}", identity());
             assert!(!shown.contains("BEGIN") && !shown.contains("identity"), "{shown}");
         }
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn keys_are_copied_between_servers_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    for name in NAMES {
+        let ((source, from), (target, to)) =
+            (secured(name, folder.path()), secured(name, folder.path()));
+        let mut all = redis::pipe();
+        for key in 0..5000 {
+            all.cmd("SET").arg(format!("key:{key}")).arg("x".repeat(key % 500));
+        }
+        all.exec(&mut source.connect().unwrap()).unwrap();
+        let open = |port| Connection::open(trusted(folder.path(), port)).unwrap();
+        let clock = System::start();
+        let sink = RestoreSink::new(open(to), &clock, RestoreOptions::default()).unwrap();
+        let (way, choice) = (SnapshotOptions::default(), RestoreChoice::default());
+        let outcome = copy(&mut open(from), &clock, &way, &choice, sink).unwrap();
+        assert!(outcome.is_complete(), "{name}: {outcome:?}");
+        assert_eq!(outcome.restored.keys.restored, 5000, "{name}");
+        let digests = [&source, &target].map(|server| -> String {
+            redis::cmd("DEBUG").arg("DIGEST").query(&mut server.connect().unwrap()).unwrap()
+        });
+        assert_eq!(digests[0], digests[1], "{name}");
     }
 }
 

@@ -259,6 +259,59 @@ fn a_server_that_was_started_anew_may_have_lost_all_of_it() {
     assert_eq!(outcome.checkpoint, None, "nothing may be gone on from");
 }
 
+/// Passes bytes on slowly, or after so many no more of them.
+fn dawdle(to: u16, stalls_after: Option<usize>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            std::thread::spawn(move || {
+                let mut server = TcpStream::connect(("127.0.0.1", to)).unwrap();
+                let (mut answers, mut back) =
+                    (server.try_clone().unwrap(), client.try_clone().unwrap());
+                std::thread::spawn(move || std::io::copy(&mut answers, &mut back));
+                let (mut passed, mut buffer) = (0, vec![0; 2000]);
+                while let Ok(n @ 1..) = client.read(&mut buffer) {
+                    passed += n;
+                    if stalls_after.is_some_and(|most| passed > most) {
+                        std::thread::sleep(Duration::from_secs(30));
+                        return;
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                    server.write_all(&buffer[..n]).unwrap();
+                }
+            });
+        }
+    });
+    port
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_stalled_way_is_given_up_and_a_slow_one_is_not() {
+    let dump = lists(2000);
+    let server = Server::start("redis-8.0", None).unwrap();
+    let put = |port| {
+        let clock = System::start();
+        let options = ConnectOptions::new(format!("redis://127.0.0.1:{port}"))
+            .timeout(Duration::from_millis(500));
+        let mut connection = Connection::open(options).unwrap();
+        let options = RestoreOptions::default()
+            .conflict(Conflict::Skip)
+            .batch_keys(100)
+            .patience(Duration::from_secs(1));
+        let sink = RestoreSink::new(&mut connection, &clock, options).unwrap();
+        restore(&dump[..], &RestoreChoice::default(), sink).unwrap().keys
+    };
+    let outcome = put(dawdle(server.port(), Some(5000)));
+    let stopped = outcome.stopped.clone().unwrap();
+    assert!(stopped.code == "io" && stopped.retryable, "{outcome:?}");
+    let outcome = put(dawdle(server.port(), None));
+    assert_eq!(outcome.stopped, None, "{outcome:?}");
+    sizes_are_right(&server, 2000);
+}
+
 #[test]
 #[ignore = "needs real servers, which tests/run gets"]
 fn a_busy_server_is_waited_for() {

@@ -6,10 +6,12 @@ use crate::{dump_of, open, put, run};
 use redis::cmd;
 use redkeep::Fault;
 use redkeep::export::CommandForm;
-use redkeep::live::restore::{Conflict, RestoreOptions, RestoreOutcome, RestoreSink};
+use redkeep::live::restore::{
+    CompareSink, Conflict, RestoreOptions, RestoreOutcome, RestoreSink, Sample,
+};
 use redkeep::live::{ConnectOptions, Connection};
 use redkeep::rdb::OnLoss;
-use redkeep::task::{RestoreChoice, restore};
+use redkeep::task::{RestoreChoice, compare, restore};
 
 /// `a`; `b`, whose time was 1983; in db 2 a list.
 fn dump() -> Vec<u8> {
@@ -190,6 +192,32 @@ fn without_the_right_to_restore_keys_go_as_plain_commands() {
         run(&server, "ACL SETUSER u +restore");
         let outcome = put(&mut connection);
         assert_eq!((outcome.restored, outcome.plain), (1, 0), "{name}: {outcome:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn the_rights_that_the_readme_names_are_enough() {
+    for name in ALL {
+        let server = Server::start(name, None).unwrap();
+        run(
+            &server,
+            "ACL SETUSER u on >p ~* +restore +info +time +select +exists +type +pttl +dump",
+        );
+        let url = format!("redis://u:p@127.0.0.1:{}", server.port());
+        let mut connection = Connection::open(ConnectOptions::new(url)).unwrap();
+        let clock = System::start();
+        for dry_run in [true, false] {
+            let options = RestoreOptions::default().dry_run(dry_run);
+            let sink = RestoreSink::new(&mut connection, &clock, options).unwrap();
+            let outcome = restore(&dump()[..], &RestoreChoice::default(), sink).unwrap().keys;
+            assert!(outcome.is_complete(), "{name}: {outcome:?}");
+            assert_eq!((outcome.restored, outcome.plain), (2, 0), "{name}: {outcome:?}");
+        }
+        let options = RestoreOptions::default();
+        let sink = CompareSink::new(&mut connection, &options, Sample::All).unwrap();
+        let compared = compare(&dump()[..], &RestoreChoice::default(), sink);
+        assert!(compared.is_same() && compared.values == 2, "{name}: {compared:?}");
     }
 }
 

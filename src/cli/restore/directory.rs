@@ -109,7 +109,7 @@ fn options(arguments: &RestoreArguments) -> Result<DataDirOptions, Exit> {
         );
         return Err(Exit::Usage);
     };
-    let mut extract = arguments.options()?;
+    let mut extract = arguments.choice.extract()?;
     extract.convert = Some(arguments.loss.options(server, arguments.dry_run));
     let mut options = DataDirOptions::new(server)
         .extract(extract)

@@ -4,14 +4,11 @@ mod directory;
 pub(crate) mod how;
 pub(crate) mod server;
 
-use crate::cli::change::ChangeArguments;
+use crate::cli::choice::ChoiceArguments;
 use crate::cli::convert::{Form, form_of};
-use crate::cli::filter::FilterArguments;
-use crate::cli::members::MemberArguments;
 use crate::cli::server::Url;
 use crate::cli::target::LossArguments;
 use crate::cli::{Exit, Source, complain};
-use crate::task::ExtractOptions;
 use clap::Args;
 use std::ffi::OsString;
 use std::fmt;
@@ -39,9 +36,6 @@ pub(crate) struct RestoreArguments {
     /// Print plan and outcome as one JSON document
     #[arg(long)]
     json: bool,
-    /// Bring function libraries along with a part of the keys
-    #[arg(long)]
-    functions: bool,
     #[command(flatten)]
     directory: directory::DirectoryArguments,
     #[command(flatten)]
@@ -49,11 +43,7 @@ pub(crate) struct RestoreArguments {
     #[command(flatten)]
     loss: LossArguments,
     #[command(flatten)]
-    filter: FilterArguments,
-    #[command(flatten)]
-    members: MemberArguments,
-    #[command(flatten)]
-    change: ChangeArguments,
+    choice: ChoiceArguments,
 }
 
 /// Where to: with `://` in it a server's URL, else a directory. A URL may hold a password, and is
@@ -94,15 +84,6 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Exit {
 impl RestoreArguments {
     fn run(&self) -> Result<Exit, Exit> {
         if self.target.is_url() { server::run(self) } else { directory::run(self) }
-    }
-
-    /// Which keys and what is changed about them, for whatever target.
-    fn options(&self) -> Result<ExtractOptions, Exit> {
-        Ok(ExtractOptions::default()
-            .filter(self.filter.options()?)
-            .members(self.members.options())
-            .transform(self.change.options()?)
-            .functions(self.functions))
     }
 
     /// The source and what it is.

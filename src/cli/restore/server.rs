@@ -1,7 +1,7 @@
 //! Into a running server.
 
 use crate::cli::convert::Form;
-use crate::cli::human::{count, several, visible};
+use crate::cli::human::{count, several, size, visible};
 use crate::cli::progress::{Bar, KeyCount, Watched};
 use crate::cli::restore::RestoreArguments;
 use crate::cli::restore::how::HowArguments;
@@ -14,7 +14,6 @@ use crate::live::restore::{
     RestoreSink, Sample, Target,
 };
 use crate::live::{Connection, LogPauseOptions, LogPauseOutcome, pause_log};
-use crate::select::Filter;
 use crate::task::{Place, RestoreChoice, Restored, compare, restore};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -83,13 +82,13 @@ pub(super) fn run(arguments: &RestoreArguments) -> Result<Exit, Exit> {
     let mut server = arguments.server.login.open(&arguments.target.url())?;
     let address = server.address().to_owned();
     let named = |error: Error| failed(error.in_file(address.clone()));
-    let options = arguments.restore_options()?;
+    let (choice, functions) = arguments.choice.restore()?;
+    let options = arguments.restore_options(functions)?;
     let target = Target::ask(&mut server, &options).map_err(named)?;
     let look = match target.cluster {
         true => Some(ClusterNodes::look(&[server.options().clone()]).map_err(named)?),
         false => None,
     };
-    let choice = arguments.choice()?;
     let mut work = Work { arguments, server, look, options, choice, report: Report::default() };
     match source.open("restoring", true)? {
         Opened::File(file, len) => work.file(&source, file, len),
@@ -104,21 +103,13 @@ fn failed(error: Error) -> Exit {
 }
 
 impl RestoreArguments {
-    fn restore_options(&self) -> Result<RestoreOptions, Exit> {
-        let all = Filter::new(self.filter.options()?).is_empty();
-        let mut options = self.server.how.options(&self.loss, all || self.functions);
+    fn restore_options(&self, functions: bool) -> Result<RestoreOptions, Exit> {
+        let mut options = self.server.how.options(&self.loss, functions);
         options.like = self.directory.server;
         if let Some(path) = &self.server.checkpoint {
             options.resume = read_checkpoint(path)?;
         }
         Ok(options)
-    }
-
-    fn choice(&self) -> Result<RestoreChoice, Exit> {
-        Ok(RestoreChoice::default()
-            .filter(self.filter.options()?)
-            .members(self.members.options())
-            .transform(self.change.options()?))
     }
 }
 
@@ -389,10 +380,11 @@ pub(crate) fn restored_in_words(restored: &Restored, done: &str) -> String {
     let Restored { rejected, members, transform, converted, keys: of, .. } = restored;
     let keys = |n: u64| several(n, "key", "keys");
     let mut text = format!(
-        "{} of {} {done} into {}\n",
+        "{} of {} {done} into {}, {}\n",
         keys(of.restored),
         count(of.read + rejected.rejected()),
-        of.server
+        of.server,
+        size(of.bytes)
     );
     let mut say = |n: u64, what: String| {
         if n > 0 {
