@@ -12,7 +12,7 @@ use std::io;
 /// ```
 /// use redkeep::live::restore::{Link, RestoreOptions, RestoreSink};
 /// # use redkeep::live::{Clock, Connection, ConnectionLike};
-/// # fn examples(mut own: Connection, redis: redis::Connection, other: Box<dyn ConnectionLike>, clock: &dyn Clock) -> redkeep::Result<()> {
+/// # fn examples(mut own: Connection, redis: redis::Connection, other: impl ConnectionLike, clock: &dyn Clock) -> redkeep::Result<()> {
 /// let options = RestoreOptions::default;
 /// RestoreSink::new(&mut own, clock, options())?; // ours is kept busy while the next keys are made ready
 /// RestoreSink::new(redis, clock, options())?; // so is one of the `redis` crate
