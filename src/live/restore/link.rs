@@ -22,6 +22,13 @@ use std::io;
 /// ```
 pub struct Link<'s>(Kind<'s>);
 
+/// Answers in their order.
+pub(super) struct Answers {
+    /// So many `OK` come first.
+    pub(super) fine: usize,
+    pub(super) rest: Vec<Value>,
+}
+
 enum Kind<'s> {
     Lent(&'s mut Connection),
     Own(Box<Connection>),
@@ -53,8 +60,8 @@ impl<'s> Link<'s> {
     }
 
     /// The answers to so many commands, in their order.
-    pub(super) fn hear(&mut self, count: usize) -> Result<Vec<Value>> {
-        let mut answers = Vec::with_capacity(count);
+    pub(super) fn hear(&mut self, count: usize) -> Result<Answers> {
+        let mut answers = Answers { fine: 0, rest: Vec::new() };
         for _ in 0..count {
             let answer = match &mut self.0 {
                 Kind::Lent(connection) => connection.hear_one(),
@@ -62,7 +69,11 @@ impl<'s> Link<'s> {
                 Kind::Redis(connection) => connection.recv_response(),
                 Kind::Other(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
             };
-            answers.push(answer.map_err(|error| broken(&error))?);
+            match answer {
+                Ok(Value::Okay) if answers.rest.is_empty() => answers.fine += 1,
+                Ok(answer) => answers.rest.push(answer),
+                Err(error) => return Err(broken(&error)),
+            }
         }
         Ok(answers)
     }
