@@ -3,8 +3,8 @@
 use crate::error::{Error, Fault, Result};
 use crate::live::clock::Clock;
 use crate::live::reply::{Refusal, settle, unexpected};
+use crate::live::restore::ahead::Answers;
 use crate::live::restore::batch::{Batch, Sent, Shape, asking, exists};
-use crate::live::restore::link::Answers;
 use crate::live::restore::nodes::{Nodes, run_id};
 use crate::live::restore::options::Conflict;
 use crate::live::restore::outcome::RestoreOutcome;
@@ -45,7 +45,7 @@ impl Delivery<'_> {
             return self.deliver(node, batch).map(Some);
         }
         let at = self.nodes.get(node)?;
-        if at.connection.send(&batch.bytes).is_err() {
+        if at.connection.send(&batch.bytes, &at.run_id).is_err() {
             let before = at.ahead.take();
             return self.recover(node, before.into_iter().chain([batch]).collect());
         }
