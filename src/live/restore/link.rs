@@ -65,7 +65,7 @@ impl<'s> Link<'s> {
         if let Some(ahead) = self.ahead(run_id) {
             let sent = ahead.send(commands);
             self.give_up_after(sent)?;
-            if self.sent % SILENT == 0 {
+            if self.sent.is_multiple_of(SILENT) {
                 // Where it was lost, the next request makes a new one.
                 let _pong = self.inner_mut().req_command(&redis::cmd("PING"));
             }
