@@ -34,14 +34,22 @@ pub(crate) fn decimal(n: u64, out: &mut Vec<u8>) {
 
 #[inline]
 fn head(sign: u8, n: u64, out: &mut Vec<u8>) {
-    out.push(sign);
     // Most names, keys and elements are short.
     match u8::try_from(n) {
-        Ok(n @ 0..10) => out.push(b'0' + n),
-        Ok(n @ 10..100) => out.extend_from_slice(&[b'0' + n / 10, b'0' + n % 10]),
-        _ => decimal(n, out),
+        Ok(n @ 0..10) => out.extend_from_slice(&[sign, b'0' + n, b'\r', b'\n']),
+        Ok(n @ 10..100) => {
+            out.extend_from_slice(&[sign, b'0' + n / 10, b'0' + n % 10, b'\r', b'\n']);
+        }
+        Ok(n) => {
+            let [hundreds, tens, ones] = [n / 100, n / 10 % 10, n % 10].map(|digit| b'0' + digit);
+            out.extend_from_slice(&[sign, hundreds, tens, ones, b'\r', b'\n']);
+        }
+        Err(_) => {
+            out.push(sign);
+            decimal(n, out);
+            out.extend_from_slice(b"\r\n");
+        }
     }
-    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

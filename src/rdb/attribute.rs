@@ -134,6 +134,9 @@ impl<'a> Attributes<'a> {
     #[inline(never)]
     pub(crate) fn read(raw: &'a [u8]) -> Attributes<'a> {
         let mut all = Attributes::default();
+        if raw.is_empty() {
+            return all;
+        }
         let mut c = Cursor::new(raw);
         // Framed before, so it reads to its end; only Redis' lineage has metadata there.
         while let Ok(attribute) = Attribute::read(&mut c, Lineage::Redis) {

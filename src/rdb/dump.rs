@@ -110,16 +110,22 @@ impl<'a> Payload<'a> {
         bytes
     }
 
-    /// Appends the payload to an empty buffer that is kept from one to the next.
+    /// How long the payload of a value is.
+    pub(crate) fn encoded_len(value: Value<'_>, metadata: Option<&[u8]>) -> usize {
+        metadata.map_or(0, |metadata| 1 + metadata.len()) + 1 + value.len() + FOOTER
+    }
+
+    /// Appends the payload.
     pub(crate) fn encode_into(
         value: Value<'_>,
         metadata: Option<&[u8]>,
         version: u16,
         bytes: &mut Vec<u8>,
     ) {
+        let start = bytes.len();
         write_head(value, metadata, bytes);
         bytes.extend_from_slice(value.bytes());
-        seal(bytes, version);
+        seal(bytes, start, version);
     }
 
     /// What stands in front of the value and behind it, for a value too big to be copied.
@@ -182,7 +188,7 @@ pub fn encode_functions<'a>(sources: impl IntoIterator<Item = &'a [u8]>, version
         crate::rdb::len::write_length(source.len() as u64, &mut bytes);
         bytes.extend_from_slice(source);
     }
-    seal(&mut bytes, version);
+    seal(&mut bytes, 0, version);
     bytes
 }
 
@@ -201,11 +207,11 @@ fn unseal(bytes: &[u8]) -> Result<(&[u8], u16)> {
     Ok((body, u16::from_le_bytes(*version)))
 }
 
-/// Ends a payload; the buffer holds nothing else.
-fn seal(bytes: &mut Vec<u8>, version: u16) {
+/// Ends the payload that begins there.
+fn seal(bytes: &mut Vec<u8>, start: usize, version: u16) {
     bytes.extend_from_slice(&version.to_le_bytes());
     let mut crc = Crc64::new();
-    crc.update(bytes);
+    crc.update(bytes.get(start..).unwrap_or_default());
     bytes.extend_from_slice(&crc.value().to_le_bytes());
 }
 
@@ -222,7 +228,7 @@ mod tests {
 
     fn sealed(body: &[u8]) -> Vec<u8> {
         let mut bytes = body.to_vec();
-        seal(&mut bytes, 11);
+        seal(&mut bytes, 0, 11);
         bytes
     }
 

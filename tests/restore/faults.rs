@@ -100,7 +100,7 @@ fn after_a_cut_nothing_is_there_twice_and_nothing_is_missing() {
         for form in [CommandForm::Restore, CommandForm::Plain] {
             for conflict in [Conflict::Skip, Conflict::Replace] {
                 run(&server, "FLUSHALL");
-                let cutter = Cutter::start(server.port(), 3, 60_000);
+                let cutter = Cutter::start(server.port(), 3, 30_000);
                 let options =
                     RestoreOptions::default().form(form).conflict(conflict).batch_keys(200);
                 let outcome = through(cutter.port, &dump, options);

@@ -134,7 +134,7 @@ fn a_target_without_memory_stops_it_and_one_that_evicts_is_found_out() {
         }
         let used: u64 = info(&server, "used_memory");
         run(&server, "CONFIG SET maxmemory-policy allkeys-lru");
-        run(&server, &format!("CONFIG SET maxmemory {}", used + (6 << 20)));
+        run(&server, &format!("CONFIG SET maxmemory {}", used + (8 << 20)));
         let outcome =
             put(&dump, &server, RestoreOptions::default().conflict(Conflict::Replace)).keys;
         assert!(outcome.evicted.unwrap() > 0 && !outcome.is_complete(), "{name}: {outcome:?}");

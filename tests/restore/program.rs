@@ -153,3 +153,52 @@ fn copy_all(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Runs it, and gives the most memory that it had, in KiB.
+#[cfg(target_os = "linux")]
+fn peak(file: &Path, server: &Server, arguments: &str) -> u64 {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_redkeep"))
+        .arg("restore")
+        .arg(file)
+        .arg(format!("redis://127.0.0.1:{}", server.port()))
+        .args(arguments.split_whitespace())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut most = 0;
+    let status = loop {
+        let told = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let peak = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        most = most.max(peak.map_or(0, |peak| peak.parse().unwrap()));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    assert!(status.success(), "{status}");
+    most
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_giant_value_is_in_memory_once() {
+    const MIB: usize = 1 << 20;
+    let length = |n: usize| [&[0x80][..], &u32::try_from(n).unwrap().to_be_bytes()].concat();
+    let dump = |kind: u8, count: usize, item: &[u8], times: usize| {
+        let head = [&b"REDIS0009\xfe\x00"[..], &[kind], b"\x05giant", &length(count)].concat();
+        [head, item.repeat(times), b"\xff\0\0\0\0\0\0\0\0".to_vec()].concat()
+    };
+    let string = dump(0, 64 * MIB, &vec![b'x'; MIB], 64);
+    let list = dump(1, 1 << 14, &[length(4091), vec![b'x'; 4091]].concat(), 1 << 14);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("giant.rdb");
+    let server = Server::start("redis-7.0", None).unwrap();
+    for (dump, count) in [(string, "STRLEN giant"), (list, "LLEN giant")] {
+        std::fs::write(&file, dump).unwrap();
+        let most = peak(&file, &server, "--on-conflict replace --verify none");
+        assert!(run(&server, count).parse::<usize>().unwrap() >= 1 << 14);
+        assert!(most < 96 << 10, "{count}: {most} KiB");
+    }
+}

@@ -4,7 +4,7 @@ use super::options::{CommandForm, CommandsOptions};
 use super::out::Out;
 use super::outcome::{Account, CommandsOutcome};
 use super::plain::{Plain, Shown};
-use super::restore::{Restore, too_big};
+use super::restore::{Restore, Whole, too_big};
 use super::target::Target;
 use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
@@ -169,9 +169,12 @@ impl Export {
 
     fn whole(&mut self, entry: &Entry<'_>, to: &mut dyn Write) -> Result<()> {
         self.begin(entry, to)?;
+        if self.way == Way::Plain {
+            self.plain.begin(entry, &self.key);
+        }
         match self.way {
             Way::None => Ok(()),
-            Way::Restore => self.send_value(entry.value(), to),
+            Way::Restore => self.send_value(Whole::Lent(entry.value()), to),
             Way::Plain => {
                 let Export { plain, account, out, decoder, .. } = self;
                 decoder.visit_value(entry.value(), &mut Shown { plain, account, out, to })?;
@@ -212,8 +215,6 @@ impl Export {
         if hinted && !(self.way == Way::Restore && self.target.restores_absolute()) {
             self.account.forget(Loss::EvictionHint, 1);
         }
-        // A value that comes in parts may turn out to be too big for RESTORE.
-        self.plain.begin(entry, &self.key);
         match self.way {
             Way::Restore => {
                 self.restore.begin(&attributes, metadata);
@@ -260,8 +261,8 @@ impl Export {
         self.out.end(to)
     }
 
-    fn send_value(&mut self, value: Value<'_>, to: &mut dyn Write) -> Result<()> {
-        if is_empty_collection(value, &mut self.decoder)? {
+    fn send_value(&mut self, value: Whole<'_>, to: &mut dyn Write) -> Result<()> {
+        if is_empty_collection(value.get(), &mut self.decoder)? {
             self.account.outcome.empty += 1;
             return Ok(());
         }
@@ -303,6 +304,8 @@ impl Export {
     fn begin_open(&mut self, entry: &Entry<'_>, to: &mut dyn Write) -> Result<()> {
         self.held.clear();
         self.begin(entry, to)?;
+        // What comes in parts may turn out to be too big for RESTORE.
+        self.plain.begin(entry, &self.key);
         self.open = true;
         if self.way == Way::Restore {
             self.restore.keep(entry.value());
@@ -318,8 +321,8 @@ impl Export {
             }
             (Way::None, _) => Ok(()),
             (Way::Restore, EventKind::Close) => {
-                let (kind, bytes, offset) = self.restore.take_kept();
-                self.send_value(Value { kind, bytes: &bytes, offset }, to)
+                let value = self.restore.take_kept();
+                self.send_value(value, to)
             }
             (Way::Restore, _) if self.restore.has_room(event) => {
                 self.restore.keep_more(event);

@@ -5,10 +5,15 @@ use super::options::CommandsOptions;
 use super::outcome::CommandsOutcome;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::{Event, EventKind};
+use std::io;
 
 /// As [`Commands`](super::Commands), but that it selects no databases, and a key with something too
 /// big for a command fails alone.
-pub(crate) struct KeyCommands(Export);
+pub(crate) struct KeyCommands {
+    export: Export,
+    /// Keys that became no command, by why.
+    none: [u64; 3],
+}
 
 /// What one event became.
 #[derive(Debug)]
@@ -47,65 +52,73 @@ impl KeyCommands {
     pub(crate) fn new(options: CommandsOptions) -> Result<KeyCommands> {
         let mut export = Export::new(options)?;
         export.selects = false;
-        Ok(KeyCommands(export))
+        Ok(KeyCommands { export, none: [0; 3] })
     }
 
-    /// Appends the commands that an event becomes.
+    /// Appends the commands that an event becomes. A giant value may bring its own buffer.
     ///
     /// # Errors
     /// As [`Commands::event`](super::Commands::event), but not for what is too big.
     pub(crate) fn event(&mut self, event: &Event<'_>, to: &mut Vec<u8>) -> Result<Made> {
-        let Export { account, out, .. } = &self.0;
-        let (before, commands) = (counts(&account.outcome), out.counts().1);
-        let refused = match self.0.event(event, to) {
+        let (written, commands) = (self.export.account.outcome.written, self.export.out.counts().1);
+        self.export.out.lend(to);
+        // All of it stays in the buffer lent.
+        let done = self.export.event(event, &mut io::sink());
+        let fate = match done {
             Err(error) if error.fault() == Some(Fault::Held) => {
-                self.0.drop_key();
-                Some(error)
+                self.export.drop_key();
+                Ok(Fate::Refused(error))
             }
-            done => done.map(|()| None)?,
+            Err(error) => Err(error),
+            Ok(()) if self.export.account.outcome.written > written => Ok(self.way()),
+            Ok(()) => Ok(self.fate(event)),
         };
-        self.0.out.flush(to)?;
-        let Export { account, out, open, way, .. } = &self.0;
-        let [empty, expired, lost] = counts(&account.outcome);
-        let fate = match (refused, event.kind()) {
-            (Some(error), _) => Fate::Refused(error),
-            _ if empty > before[0] => Fate::Empty,
-            _ if expired > before[1] => Fate::Expired,
-            _ if lost > before[2] => Fate::Lost,
-            (
-                None,
+        self.export.out.lend(to);
+        let commands = self.export.out.counts().1 - commands;
+        Ok(Made { commands, ends: !self.export.open, fate: fate? })
+    }
+
+    fn way(&self) -> Fate {
+        match self.export.way {
+            Way::None => Fate::None,
+            Way::Restore => Fate::Restore,
+            Way::Plain => Fate::Plain,
+        }
+    }
+
+    /// What becomes of a key by an event that did not complete it.
+    #[cold]
+    fn fate(&mut self, event: &Event<'_>) -> Fate {
+        let CommandsOutcome { empty, expired, losses, .. } = &self.export.account.outcome;
+        let now = [*empty, *expired, losses.dropped_keys()];
+        let before = std::mem::replace(&mut self.none, now);
+        match now {
+            [empty, ..] if empty > before[0] => Fate::Empty,
+            [_, expired, _] if expired > before[1] => Fate::Expired,
+            [.., lost] if lost > before[2] => Fate::Lost,
+            _ => match event.kind() {
                 EventKind::Entry(_)
                 | EventKind::Open(_)
                 | EventKind::Run(_)
                 | EventKind::Piece(_)
-                | EventKind::Close,
-            ) => match way {
-                Way::None => Fate::None,
-                Way::Restore => Fate::Restore,
-                Way::Plain => Fate::Plain,
+                | EventKind::Close => self.way(),
+                _ => Fate::None,
             },
-            _ => Fate::None,
-        };
-        Ok(Made { commands: out.counts().1 - commands, ends: !open, fate })
+        }
     }
 
     /// Leaves the last key; no more of its events may come.
     pub(crate) fn drop_key(&mut self) {
-        self.0.drop_key();
+        self.export.drop_key();
     }
 
     /// Whether something was lost that must not be: no commands are made any more.
     pub(crate) fn fails(&self) -> bool {
-        self.0.account.fails()
+        self.export.account.fails()
     }
 
     /// What was made so far, and what was lost.
     pub(crate) fn outcome(&self) -> &CommandsOutcome {
-        &self.0.account.outcome
+        &self.export.account.outcome
     }
-}
-
-/// Keys that became no command, by why.
-fn counts(outcome: &CommandsOutcome) -> [u64; 3] {
-    [outcome.empty, outcome.expired, outcome.losses.dropped_keys()]
 }

@@ -25,6 +25,8 @@ pub(super) struct Out {
     too_big: bool,
     /// Nothing more is to come out.
     muted: bool,
+    /// Whether all of it stays in the block, which whoever lent it takes back.
+    lent: bool,
     written: u64,
     commands: u64,
     broken: Option<io::ErrorKind>,
@@ -38,6 +40,7 @@ impl Out {
             limit,
             too_big: false,
             muted: false,
+            lent: false,
             written: 0,
             commands: 0,
             broken: None,
@@ -47,6 +50,15 @@ impl Out {
     /// From now on commands are thrown away.
     pub(super) fn mute(&mut self) {
         self.muted = true;
+    }
+
+    /// Lends a buffer, behind whose bytes everything is written; asked again, gives it back.
+    #[cfg(feature = "live")]
+    #[inline]
+    pub(super) fn lend(&mut self, block: &mut Vec<u8>) {
+        std::mem::swap(&mut self.block, block);
+        self.lent = !self.lent;
+        self.start = self.block.len();
     }
 
     /// Begins a command of so many arguments, its name counted.
@@ -76,8 +88,20 @@ impl Out {
         self.block.extend_from_slice(bytes);
     }
 
+    /// An argument that is made where it stands.
+    #[inline]
+    pub(super) fn word_by(&mut self, len: u64, make: impl FnOnce(&mut Vec<u8>)) {
+        self.word_head(len);
+        make(&mut self.block);
+        self.block.extend_from_slice(b"\r\n");
+    }
+
+    #[inline]
     pub(super) fn number(&mut self, n: i64) {
-        frame::bulk(Digits::new().format(n), &mut self.block);
+        match n {
+            0 => self.block.extend_from_slice(b"$1\r\n0\r\n"),
+            n => frame::bulk(Digits::new().format(n), &mut self.block),
+        }
     }
 
     pub(super) fn unsigned(&mut self, n: u64) {
@@ -104,7 +128,20 @@ impl Out {
         }
         self.commands += 1;
         self.start = self.block.len();
-        if self.start >= FLUSH { self.flush(to) } else { Ok(()) }
+        if self.start >= FLUSH && !self.lent { self.flush(to) } else { Ok(()) }
+    }
+
+    /// Whether a value that is no longer needed is best [taken over](Self::take_over).
+    pub(super) fn takes_over(&self) -> bool {
+        self.lent && !self.muted && !self.too_big
+    }
+
+    /// A part of a command that is not copied: what stands before it moves in front of its bytes.
+    pub(super) fn take_over(&mut self, mut bytes: Vec<u8>) {
+        // As much as usually follows; a buffer that grew would be twice its size.
+        bytes.reserve_exact(self.block.len() + 128);
+        bytes.splice(..0, self.block.drain(..));
+        self.block = bytes;
     }
 
     /// Takes back a command that was begun.
@@ -114,16 +151,26 @@ impl Out {
         self.too_big = false;
     }
 
-    /// Ends the command with these bytes, framed already; big ones are not copied.
-    pub(super) fn end_with(&mut self, parts: &[&[u8]], to: &mut dyn Write) -> Result<()> {
+    /// Parts of the command, framed already; big ones are not copied.
+    pub(super) fn parts(&mut self, parts: &[&[u8]], to: &mut dyn Write) -> Result<()> {
         for part in parts {
             if part.len() < BIG {
                 self.block.extend_from_slice(part);
-            } else if !self.muted && !self.too_big {
+            } else if self.muted || self.too_big {
+                continue;
+            } else if self.lent {
+                self.block.extend_from_slice(part);
+            } else {
                 self.flush(to)?;
                 self.put(part, to)?;
             }
         }
+        Ok(())
+    }
+
+    /// Ends the command with such parts.
+    pub(super) fn end_with(&mut self, parts: &[&[u8]], to: &mut dyn Write) -> Result<()> {
+        self.parts(parts, to)?;
         self.end(to)
     }
 

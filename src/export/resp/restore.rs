@@ -4,7 +4,6 @@ use super::options::CommandsOptions;
 use super::out::Out;
 use super::outcome::Account;
 use super::target::Target;
-use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
 use crate::rdb::{Attributes, DataType, Event, EventShape, Loss, Payload, Value, ValueType};
 use crate::time::UnixMillis;
@@ -12,8 +11,25 @@ use std::io::Write;
 
 /// Values from this size on are not copied into their payload.
 const BIG: usize = 64 << 10;
+/// Buffers from this size on are given away where they can be.
+const GIVEN: usize = 1 << 20;
 /// Adding more than this to its own clock, a server may run over.
 const LONGEST: i64 = 1 << 53;
+
+/// A value, and maybe the buffer that holds it.
+pub(super) enum Whole<'a> {
+    Lent(Value<'a>),
+    Own(ValueType, Vec<u8>, u64),
+}
+
+impl Whole<'_> {
+    pub(super) fn get(&self) -> Value<'_> {
+        match self {
+            Whole::Lent(value) => *value,
+            Whole::Own(kind, bytes, offset) => Value { kind: *kind, bytes, offset: *offset },
+        }
+    }
+}
 
 /// A part of a value that is kept: its bytes stand with those of the others.
 struct KeptPart {
@@ -54,7 +70,6 @@ pub(super) struct Restore {
     parts: Vec<KeptPart>,
     kind: ValueType,
     offset: u64,
-    payload: Vec<u8>,
 }
 
 impl Restore {
@@ -72,7 +87,6 @@ impl Restore {
             parts: Vec::new(),
             kind: ValueType::String,
             offset: 0,
-            payload: Vec::new(),
         }
     }
 
@@ -101,9 +115,9 @@ impl Restore {
         self.kept.extend_from_slice(part.raw());
     }
 
-    /// The value that came in parts: its layout, its bytes, and where it began.
-    pub(super) fn take_kept(&mut self) -> (ValueType, Vec<u8>, u64) {
-        (self.kind, std::mem::take(&mut self.kept), self.offset)
+    /// The value that came in parts.
+    pub(super) fn take_kept(&mut self) -> Whole<'static> {
+        Whole::Own(self.kind, std::mem::take(&mut self.kept), self.offset)
     }
 
     /// The parts that came so far, to be taken for themselves.
@@ -134,33 +148,52 @@ impl Restore {
         matches!((self.now, expires), (Some(now), Some(at)) if at <= now)
     }
 
+    /// Sends a value.
     pub(super) fn send(
         &mut self,
         key: &[u8],
-        value: Value<'_>,
+        value: Whole<'_>,
         expires: Option<UnixMillis>,
         out: &mut Out,
         to: &mut dyn Write,
     ) -> Result<()> {
-        let (metadata, kind) = (self.metadata.as_deref(), value.value_type());
-        let version = self.target.payload_version(kind);
-        let mut options = Vec::new();
-        let count = self.options(expires, &mut options);
-        out.begin(4 + count, "RESTORE");
+        let Restore { target, replace, .. } = *self;
+        let (metadata, bare) = (self.metadata.as_deref(), value.get());
+        let version = target.payload_version(bare.value_type());
+        let absolute = target.restores_absolute();
+        let tells = absolute && expires.is_some();
+        let hint = self.hint().filter(|_| absolute);
+        let len = Payload::encoded_len(bare, metadata) as u64;
+        out.check(len).map_err(|_| too_big())?;
+        let options = [replace, tells, hint.is_some(), hint.is_some()];
+        out.begin(4 + options.map(usize::from).iter().sum::<usize>(), "RESTORE");
         out.framed(key);
         out.number(self.time(expires));
-        if value.len() < BIG {
-            self.payload.clear();
-            Payload::encode_into(value, metadata, version, &mut self.payload);
-            out.check(self.payload.len() as u64).map_err(|_| too_big())?;
-            out.word(&self.payload);
-            return out.end_with(&[&options], to);
+        if bare.len() < BIG {
+            out.word_by(len, |block| Payload::encode_into(bare, metadata, version, block));
+        } else {
+            let (head, foot) = Payload::encode_around(bare, metadata, version);
+            out.word_head(len);
+            match value {
+                Whole::Own(_, bytes, _) if bytes.len() >= GIVEN && out.takes_over() => {
+                    out.framed(&head);
+                    out.take_over(bytes);
+                    out.parts(&[&foot, b"\r\n"], to)?;
+                }
+                value => out.parts(&[&head, value.get().bytes(), &foot, b"\r\n"], to)?,
+            }
         }
-        let (head, foot) = Payload::encode_around(value, metadata, version);
-        let len = (head.len() + value.len() + foot.len()) as u64;
-        out.check(len).map_err(|_| too_big())?;
-        out.word_head(len);
-        out.end_with(&[&head, value.bytes(), &foot, b"\r\n", &options], to)
+        if replace {
+            out.word(b"REPLACE");
+        }
+        if tells {
+            out.word(b"ABSTTL");
+        }
+        if let Some((name, number)) = hint {
+            out.word(name);
+            out.unsigned(number);
+        }
+        out.end(to)
     }
 
     /// The expiry as an argument; 0 stands for none.
@@ -173,31 +206,13 @@ impl Restore {
         }
     }
 
-    /// What stands behind the payload, and how many arguments that is.
-    fn options(&self, expires: Option<UnixMillis>, options: &mut Vec<u8>) -> usize {
-        let mut count = 0;
-        let mut add = |word: &[u8]| {
-            frame::bulk(word, options);
-            count += 1;
-        };
-        if self.replace {
-            add(b"REPLACE");
+    /// How the server is told of the last uses of the key: it has one policy, and refuses both at once.
+    fn hint(&self) -> Option<(&'static [u8], u64)> {
+        match (self.frequency, self.idle_seconds) {
+            (Some(frequency), _) => Some((b"FREQ", u64::from(frequency))),
+            (None, Some(seconds)) => Some((b"IDLETIME", seconds.min(i64::MAX.cast_unsigned()))),
+            (None, None) => None,
         }
-        if !self.target.restores_absolute() {
-            return count;
-        }
-        if expires.is_some() {
-            add(b"ABSTTL");
-        }
-        // A server has one policy, and refuses both at once.
-        if let Some(frequency) = self.frequency {
-            add(b"FREQ");
-            add(frequency.to_string().as_bytes());
-        } else if let Some(seconds) = self.idle_seconds {
-            add(b"IDLETIME");
-            add(seconds.min(i64::MAX.cast_unsigned()).to_string().as_bytes());
-        }
-        count
     }
 }
 

@@ -90,6 +90,11 @@ impl Connection {
         self.watch(answer)
     }
 
+    /// The next request connects anew.
+    pub(crate) fn give_up(&mut self) {
+        self.lost = true;
+    }
+
     /// After a failure on the way answers could be taken for those of other requests.
     fn watch<T>(&mut self, answer: redis::RedisResult<T>) -> redis::RedisResult<T> {
         self.lost |= answer.as_ref().is_err_and(|error| error.code().is_none());

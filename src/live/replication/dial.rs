@@ -13,7 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// How often a silent stream is looked at, so that deadlines are kept.
-const LOOK: Duration = Duration::from_millis(500);
+pub(crate) const LOOK: Duration = Duration::from_millis(500);
 
 /// A connection that speaks no protocol yet.
 #[derive(Debug)]
@@ -26,6 +26,21 @@ enum Kind {
     Unix(UnixStream),
     #[cfg(feature = "live-tls")]
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Wire {
+    /// Has it send at once what it is given, and wait so long until that is taken.
+    pub(crate) fn set_pipelined(&self, patience: Duration) -> io::Result<()> {
+        let tcp = match &self.0 {
+            Kind::Tcp(stream) => stream,
+            #[cfg(unix)]
+            Kind::Unix(stream) => return stream.set_write_timeout(Some(patience)),
+            #[cfg(feature = "live-tls")]
+            Kind::Tls(stream) => &stream.sock,
+        };
+        tcp.set_nodelay(true)?;
+        tcp.set_write_timeout(Some(patience))
+    }
 }
 
 /// Connects a stream for [`Transfer::start`](super::Transfer::start), and takes the login over.

@@ -81,6 +81,7 @@ mod snapshot;
 mod transfer;
 
 pub use cause::{CutCause, cut_cause, explain_cut};
+pub(crate) use dial::LOOK;
 pub use dial::{Wire, dial};
 pub use follow::CommandStream;
 pub use handshake::{Answer, Form, TransferFacts};

@@ -3,6 +3,7 @@
 use crate::error::{Error, Fault, Result};
 use crate::live::clock::Clock;
 use crate::live::reply::{Refusal, settle, unexpected};
+use crate::live::restore::ahead::Answers;
 use crate::live::restore::batch::{Batch, Sent, Shape, asking, exists};
 use crate::live::restore::nodes::{Nodes, run_id};
 use crate::live::restore::options::Conflict;
@@ -44,7 +45,7 @@ impl Delivery<'_> {
             return self.deliver(node, batch).map(Some);
         }
         let at = self.nodes.get(node)?;
-        if at.connection.send(&batch.bytes).is_err() {
+        if at.connection.send(&batch.bytes, &at.run_id).is_err() {
             let before = at.ahead.take();
             return self.recover(node, before.into_iter().chain([batch]).collect());
         }
@@ -77,7 +78,11 @@ impl Delivery<'_> {
     fn hear_of(&mut self, node: usize, mut batch: Batch) -> Result<Option<Batch>> {
         let at = self.nodes.get(node)?;
         let settled = match at.connection.hear(batch.answers()) {
-            Ok(answers) => self.settle(&mut batch, answers, HOPS),
+            Ok(answers) if answers.rest.is_empty() => {
+                self.all_done(&batch);
+                return Ok(Some(batch));
+            }
+            Ok(answers) => self.settle_heard(&mut batch, answers),
             Err(error) if error.is_io() => {
                 let next = at.ahead.take();
                 return self.recover(node, [batch].into_iter().chain(next).collect());
@@ -99,7 +104,7 @@ impl Delivery<'_> {
                 let at = self.nodes.get(node)?;
                 if let Some(mut next) = at.ahead.take() {
                     let answers = at.connection.hear(next.answers());
-                    let settled = answers.and_then(|answers| self.settle(&mut next, answers, HOPS));
+                    let settled = answers.and_then(|answers| self.settle_heard(&mut next, answers));
                     match settled {
                         Ok(later) => self.outcome.not_sent += later.untold(),
                         Err(error) => self.count_rest(&next, &error),
@@ -200,6 +205,22 @@ impl Delivery<'_> {
         }
         let answers = self.nodes.get(node)?.exchange(&batch.bytes, batch.answers())?;
         self.settle(batch, answers, hops)
+    }
+
+    /// Every answer to a batch was `OK`.
+    fn all_done(&mut self, batch: &Batch) {
+        let outcome = &mut self.outcome;
+        outcome.commands += batch.answers() as u64;
+        outcome.bytes += batch.bytes.len() as u64;
+        for Sent { shape, .. } in batch.sent() {
+            outcome.restored += u64::from(shape.settles());
+            outcome.plain += u64::from(shape.settles() && shape.is_plain());
+        }
+    }
+
+    fn settle_heard(&mut self, batch: &mut Batch, answers: Answers) -> Result<Batch> {
+        let fine = std::iter::repeat_n(Value::Okay, answers.fine);
+        self.settle(batch, fine.chain(answers.rest).collect(), HOPS)
     }
 
     /// Looks at every answer.

@@ -3,11 +3,14 @@
 use crate::error::Result;
 use crate::live::connect::Connection;
 use crate::live::reply::broken;
+use crate::live::restore::ahead::{Ahead, Answers};
 use redis::{ConnectionLike, RedisResult, Value};
 use std::fmt;
 use std::io;
 
 /// A connection of ours, lent or given, or any other.
+///
+/// Beside one of ours another is opened, on which the keys go while it waits.
 ///
 /// ```
 /// use redkeep::live::restore::{Link, RestoreOptions, RestoreSink};
@@ -20,7 +23,14 @@ use std::io;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Link<'s>(Kind<'s>);
+pub struct Link<'s> {
+    kind: Kind<'s>,
+    /// For connections of ours: another one beside it, whose answers cost less to read.
+    ahead: Option<Ahead>,
+    /// Whether there is no such other one to be had.
+    alone: bool,
+    sent: u32,
+}
 
 enum Kind<'s> {
     Lent(&'s mut Connection),
@@ -29,21 +39,39 @@ enum Kind<'s> {
     Other(Box<dyn ConnectionLike + 's>),
 }
 
+/// After so many batches the connection beside which they go is used too: servers may close one that
+/// has long been silent (`timeout`).
+const SILENT: u32 = 64;
+
 impl<'s> Link<'s> {
     /// Any connection that takes commands together.
     #[must_use]
     pub fn of(connection: impl ConnectionLike + 's) -> Link<'s> {
-        Link(Kind::Other(Box::new(connection)))
+        Link::by(Kind::Other(Box::new(connection)))
+    }
+
+    fn by(kind: Kind<'s>) -> Link<'s> {
+        Link { kind, ahead: None, alone: false, sent: 0 }
     }
 
     /// Whether commands can be sent while the answers to others are still to come.
     pub(super) fn sends_ahead(&self) -> bool {
-        !matches!(self.0, Kind::Other(_))
+        !matches!(self.kind, Kind::Other(_))
     }
 
-    /// Sends commands whose answers are [heard](Self::hear) later.
-    pub(super) fn send(&mut self, commands: &[u8]) -> Result<()> {
-        let sent = match &mut self.0 {
+    /// Sends commands whose answers are [heard](Self::hear) later, to that run of the server.
+    pub(super) fn send(&mut self, commands: &[u8], run_id: &str) -> Result<()> {
+        self.sent = self.sent.wrapping_add(1);
+        if let Some(ahead) = self.ahead(run_id) {
+            let sent = ahead.send(commands);
+            self.give_up_after(sent)?;
+            if self.sent.is_multiple_of(SILENT) {
+                // Where it was lost, the next request makes a new one.
+                let _pong = self.inner_mut().req_command(&redis::cmd("PING"));
+            }
+            return Ok(());
+        }
+        let sent = match &mut self.kind {
             Kind::Lent(connection) => connection.send_ahead(commands),
             Kind::Own(connection) => connection.send_ahead(commands),
             Kind::Redis(connection) => connection.send_packed_command(commands),
@@ -52,11 +80,40 @@ impl<'s> Link<'s> {
         sent.map_err(|error| broken(&error))
     }
 
+    /// What has cut the connection beside this one may have cut this one too, and nothing says so.
+    fn give_up_after<T>(&mut self, done: Result<T>) -> Result<T> {
+        if done.is_err() {
+            match &mut self.kind {
+                Kind::Lent(connection) => connection.give_up(),
+                Kind::Own(connection) => connection.give_up(),
+                Kind::Redis(_) | Kind::Other(_) => {}
+            }
+        }
+        done
+    }
+
+    /// The connection beside this one, as long as one can be had.
+    fn ahead(&mut self, run_id: &str) -> Option<&mut Ahead> {
+        if !self.alone && self.ahead.as_ref().is_none_or(Ahead::is_broken) {
+            self.ahead = match &self.kind {
+                Kind::Lent(connection) => Ahead::open(connection.options(), run_id).ok(),
+                Kind::Own(connection) => Ahead::open(connection.options(), run_id).ok(),
+                Kind::Redis(_) | Kind::Other(_) => None,
+            };
+            self.alone = self.ahead.is_none();
+        }
+        self.ahead.as_mut()
+    }
+
     /// The answers to so many commands, in their order.
-    pub(super) fn hear(&mut self, count: usize) -> Result<Vec<Value>> {
-        let mut answers = Vec::with_capacity(count);
+    pub(super) fn hear(&mut self, count: usize) -> Result<Answers> {
+        if let Some(ahead) = &mut self.ahead {
+            let heard = ahead.hear(count);
+            return self.give_up_after(heard);
+        }
+        let mut answers = Answers::none();
         for _ in 0..count {
-            let answer = match &mut self.0 {
+            let answer = match &mut self.kind {
                 Kind::Lent(connection) => connection.hear_one(),
                 Kind::Own(connection) => connection.hear_one(),
                 Kind::Redis(connection) => connection.recv_response(),
@@ -68,7 +125,7 @@ impl<'s> Link<'s> {
     }
 
     fn inner(&self) -> &dyn ConnectionLike {
-        match &self.0 {
+        match &self.kind {
             Kind::Lent(connection) => &**connection,
             Kind::Own(connection) => &**connection,
             Kind::Redis(connection) => &**connection,
@@ -77,7 +134,7 @@ impl<'s> Link<'s> {
     }
 
     fn inner_mut(&mut self) -> &mut dyn ConnectionLike {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Lent(connection) => &mut **connection,
             Kind::Own(connection) => &mut **connection,
             Kind::Redis(connection) => &mut **connection,
@@ -88,19 +145,19 @@ impl<'s> Link<'s> {
 
 impl From<Connection> for Link<'_> {
     fn from(connection: Connection) -> Self {
-        Link(Kind::Own(Box::new(connection)))
+        Link::by(Kind::Own(Box::new(connection)))
     }
 }
 
 impl<'s> From<&'s mut Connection> for Link<'s> {
     fn from(connection: &'s mut Connection) -> Self {
-        Link(Kind::Lent(connection))
+        Link::by(Kind::Lent(connection))
     }
 }
 
 impl From<redis::Connection> for Link<'_> {
     fn from(connection: redis::Connection) -> Self {
-        Link(Kind::Redis(Box::new(connection)))
+        Link::by(Kind::Redis(Box::new(connection)))
     }
 }
 

@@ -14,6 +14,7 @@
 //! server is only asked, so what is in the way can be known before. With feature `digest`, `CompareSink`
 //! reads back what is there afterwards.
 
+mod ahead;
 mod batch;
 mod checkpoint;
 #[cfg(feature = "digest")]

@@ -49,7 +49,7 @@ pub struct RestoreOptions {
     /// What becomes of content that the target has no place for. Default: [`OnLoss::Fail`], and the
     /// restore stops there.
     pub on_loss: OnLoss,
-    /// How many keys are sent together. Default 500.
+    /// How many keys are sent together. Default 2000.
     pub batch_keys: usize,
     /// How many bytes are sent together, if it is not one key alone. Default 1 MiB.
     pub batch_bytes: usize,
@@ -76,7 +76,7 @@ impl Default for RestoreOptions {
             form: None,
             like: None,
             on_loss: OnLoss::Fail,
-            batch_keys: 500,
+            batch_keys: 2000,
             batch_bytes: 1 << 20,
             plain_over: None,
             patience: Duration::from_secs(30),

@@ -16,7 +16,8 @@ pub struct ScanOptions {
     pub data_type: Option<String>,
     /// These databases. Default: all that are not empty.
     pub dbs: Option<Vec<u64>>,
-    /// How many keys to ask for at a time; their values are held at once. Default 200.
+    /// How many keys to ask for at a time, and the most whose values are held at once: fewer where they
+    /// are big. Default 1000.
     pub count: u32,
     /// Bytes of names that may be remembered, so that none is written twice. Default 1 GiB.
     pub names: u64,
@@ -35,7 +36,7 @@ impl Default for ScanOptions {
             pattern: None,
             data_type: None,
             dbs: None,
-            count: 200,
+            count: 1000,
             names: 1 << 30,
             idle: false,
             frequency: false,

@@ -1,14 +1,20 @@
 //! The requests of a scan, one after the other.
 
+use crate::aof::frame;
 use crate::error::{Error, Fault, Result};
-use crate::live::reply::{
-    Refusal, broken, bytes, command, list, millis, number, settle, unexpected,
-};
+use crate::live::reply::{broken, bytes, list, millis, number, settle, unexpected};
 use crate::live::scan::options::ScanOptions;
 use crate::rdb::{Attributes, Header, Payload, StrBuf, Writer, parse_functions};
 use crate::time::UnixMillis;
-use redis::{Cmd, ConnectionLike, Pipeline, Value};
+use foldhash::fast::RandomState;
+use redis::{ConnectionLike, Value};
 use std::collections::HashSet;
+
+/// Bytes of values that are well held at once.
+const HELD: usize = 4 << 20;
+
+/// So many values are asked for at first, before it is known how big they are.
+pub(super) const FIRST: usize = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -33,6 +39,8 @@ pub(super) struct Pages<'a, C: ?Sized> {
     /// The databases to come, the next one last.
     pub(super) dbs: Vec<u64>,
     pub(super) at: Option<Place>,
+    /// So many values are asked for at once.
+    pub(super) most: usize,
 }
 
 /// Where in a database a scan is.
@@ -40,7 +48,7 @@ pub(super) struct Place {
     db: u64,
     /// `None` once all names were given.
     cursor: Option<Vec<u8>>,
-    seen: HashSet<Vec<u8>>,
+    seen: HashSet<Vec<u8>, RandomState>,
     /// Bytes of [`seen`](Self::seen), with what each name costs besides.
     remembered: u64,
     /// Names whose values are to be asked for, the next ones last.
@@ -55,19 +63,20 @@ impl<C: ConnectionLike + ?Sized> Pages<'_, C> {
             self.at = Some(Place {
                 db,
                 cursor: Some(b"0".to_vec()),
-                seen: HashSet::new(),
+                seen: HashSet::default(),
                 remembered: 0,
                 names: Vec::new(),
             });
             return Ok(true);
         };
         if !at.names.is_empty() {
-            // The server may name many more at a time than it was asked for.
-            let most = usize::try_from(self.options.count).unwrap_or(usize::MAX).max(1);
-            let names = at.names.split_off(at.names.len().saturating_sub(most));
-            self.values(at.db, &names)?;
-        } else if let Some(cursor) = at.cursor.take() {
-            self.names(&mut at, &cursor)?;
+            self.values(&mut at)?;
+        } else if at.cursor.is_some() {
+            let mut request = self.request(at.db);
+            let ahead = request.count;
+            self.ask_for_names(&at, &mut request);
+            let answer = self.send(&request, ahead)?.next();
+            self.names(&mut at, answer)?;
         } else {
             return Ok(true);
         }
@@ -97,76 +106,79 @@ impl<C: ConnectionLike + ?Sized> Pages<'_, C> {
         Ok(written)
     }
 
+    /// The request for more names, as long as there are any.
+    fn ask_for_names(&self, at: &Place, to: &mut Request) -> bool {
+        let Some(cursor) = &at.cursor else { return false };
+        let count = self.options.count.to_string();
+        let mut words = vec![&b"SCAN"[..], cursor];
+        if let Some(pattern) = &self.options.pattern {
+            words.extend([&b"MATCH"[..], pattern]);
+        }
+        words.extend([&b"COUNT"[..], count.as_bytes()]);
+        if let Some(name) = &self.options.data_type {
+            words.extend([&b"TYPE"[..], name.as_bytes()]);
+        }
+        to.add(&words);
+        true
+    }
+
     /// One page of names, those that were not seen before.
-    fn names(&mut self, at: &mut Place, cursor: &[u8]) -> Result<()> {
-        let (next, names) = self.page(at.db, cursor)?;
-        for name in names {
-            if at.seen.contains(&name) {
+    fn names(&mut self, at: &mut Place, answer: Option<Value>) -> Result<()> {
+        let answer = answer.ok_or_else(|| unexpected("SCAN"))?;
+        let answer = settle(Ok(answer))?.map_err(|refusal| refusal.into_error("SCAN"))?;
+        let mut parts = list(answer).ok_or_else(|| unexpected("SCAN"))?.into_iter();
+        let next = parts.next().and_then(own);
+        let (Some(next), Some(names)) = (next, parts.next().and_then(list)) else {
+            return Err(unexpected("SCAN"));
+        };
+        for name in names.into_iter().filter_map(own) {
+            let len = name.len() as u64;
+            if !at.seen.insert(name.clone()) {
                 self.counts.repeated += 1;
                 continue;
             }
-            at.remembered = at.remembered.saturating_add(name.len() as u64 + 48);
+            at.remembered = at.remembered.saturating_add(len + 48);
             if at.remembered > self.options.names {
                 return Err(Error::from_fault(Fault::Names));
             }
-            at.seen.insert(name.clone());
             at.names.push(name);
         }
         at.cursor = Some(next).filter(|next| next != b"0");
         Ok(())
     }
 
-    /// One page of names. Each batch selects its database: a connection may have been renewed.
-    fn page(&mut self, db: u64, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor);
-        if let Some(pattern) = &self.options.pattern {
-            scan.arg("MATCH").arg(&pattern[..]);
-        }
-        scan.arg("COUNT").arg(self.options.count);
-        if let Some(name) = &self.options.data_type {
-            scan.arg("TYPE").arg(name);
-        }
-        let answer = self.batch(db, vec![scan])?.pop().ok_or_else(|| unexpected("SCAN"))?;
-        let answer = answer.map_err(|refusal| refusal.into_error("SCAN"))?;
-        let mut parts = list(answer).ok_or_else(|| unexpected("SCAN"))?.into_iter();
-        let next = parts.next().as_ref().and_then(bytes).map(<[u8]>::to_vec);
-        let names = parts.next().and_then(list);
-        let (Some(next), Some(names)) = (next, names) else { return Err(unexpected("SCAN")) };
-        let names = names.iter().filter_map(bytes).map(<[u8]>::to_vec).collect();
-        Ok((next, names))
-    }
-
-    /// The values of these keys, written.
-    fn values(&mut self, db: u64, names: &[Vec<u8>]) -> Result<()> {
-        if names.is_empty() {
-            return Ok(());
-        }
-        let ttl = if self.exact { "PEXPIRETIME" } else { "PTTL" };
+    /// The values of the next keys, written. With the last ones of a page the next one is asked for:
+    /// the server is never without work for longer than it takes to write them.
+    fn values(&mut self, at: &mut Place) -> Result<()> {
+        let db = at.db;
+        // The server may name many more at a time than it was asked for.
+        let names = at.names.split_off(at.names.len().saturating_sub(self.most));
+        let mut request = self.request(db);
+        let ahead = request.count;
         // Since Redis 7.2; without it a scan makes all keys look as if they had just been used.
-        let mut batch = vec![no_touch(), redis::cmd("TIME")];
-        let of = |words: &[&str], name: &[u8]| {
-            let mut command = command(words);
-            command.arg(name);
-            command
-        };
-        for name in names {
-            batch.push(of(&[ttl], name));
+        request.add(&[b"CLIENT", b"NO-TOUCH", b"ON"]);
+        request.add(&[b"TIME"]);
+        let ttl = if self.exact { "PEXPIRETIME" } else { "PTTL" };
+        for name in &names {
+            request.add(&[ttl.as_bytes(), name]);
             // Before DUMP, which is a use of its own.
             if self.options.idle {
-                batch.push(of(&["OBJECT", "IDLETIME"], name));
+                request.add(&[b"OBJECT", b"IDLETIME", name]);
             }
             if self.options.frequency {
-                batch.push(of(&["OBJECT", "FREQ"], name));
+                request.add(&[b"OBJECT", b"FREQ", name]);
             }
-            batch.push(of(&["DUMP"], name));
+            request.add(&[b"DUMP", name]);
         }
-        let mut answers = self.batch(db, batch)?.into_iter().skip(1);
-        let now = answers.next().and_then(std::result::Result::ok).as_ref().and_then(millis);
-        for name in names {
+        let goes_on = at.names.is_empty() && self.ask_for_names(at, &mut request);
+        let mut answers = self.send(&request, ahead)?.skip(1);
+        let now = answers.next().and_then(|answer| settle(Ok(answer)).ok()?.ok());
+        let now = now.as_ref().and_then(millis);
+        let mut held = 0;
+        for name in &names {
             let mut next = |command: &str| {
                 let answer = answers.next().ok_or_else(|| unexpected(command))?;
-                answer.map_err(|refusal| refusal.into_error(command).in_key(db, name))
+                settle(Ok(answer))?.map_err(|refusal| refusal.into_error(command).in_key(db, name))
             };
             let left = number(&next(ttl)?).ok_or_else(|| unexpected(ttl))?;
             let mut usage = |asked: bool, command| match asked {
@@ -180,6 +192,7 @@ impl<C: ConnectionLike + ?Sized> Pages<'_, C> {
                 self.counts.vanished += 1;
                 continue;
             };
+            held += dump.len();
             let expires = match left {
                 ..0 => None,
                 at if self.exact => Some(at),
@@ -198,37 +211,66 @@ impl<C: ConnectionLike + ?Sized> Pages<'_, C> {
                 .map_err(|error| error.in_key(db, name))?;
             self.counts.keys += 1;
         }
+        if goes_on {
+            self.names(at, answers.next())?;
+        }
+        self.pace(held);
         Ok(())
     }
 
-    /// Sends commands together, in their database.
-    fn batch(
+    /// Asks for more values at once while they are small, and for fewer where they are not.
+    fn pace(&mut self, held: usize) {
+        let count = usize::try_from(self.options.count).unwrap_or(usize::MAX).max(1);
+        self.most = match held {
+            ..=HELD => self.most.saturating_mul(2).min(count),
+            more => (self.most / (1 + more / HELD)).max(1),
+        };
+    }
+
+    /// A request that begins by selecting its database: a connection may have been renewed.
+    fn request(&self, db: u64) -> Request {
+        let mut request = Request::default();
+        if !self.cluster || db > 0 {
+            request.add(&[b"SELECT", db.to_string().as_bytes()]);
+        }
+        request
+    }
+
+    /// The answers to a request, but not to so many commands in front, which have to succeed.
+    fn send(
         &mut self,
-        db: u64,
-        commands: Vec<Cmd>,
-    ) -> Result<Vec<std::result::Result<Value, Refusal>>> {
-        let mut pipe = Pipeline::new();
-        let selects = !self.cluster || db > 0;
-        if selects {
-            pipe.cmd("SELECT").arg(db);
+        request: &Request,
+        ahead: usize,
+    ) -> Result<impl Iterator<Item = Value> + use<C>> {
+        let Request { bytes, count } = request;
+        let answers = self.connection.req_packed_commands(bytes, 0, *count);
+        let mut answers = answers.map_err(|error| broken(&error))?.into_iter();
+        for answer in answers.by_ref().take(ahead) {
+            settle(Ok(answer))?.map_err(|refusal| refusal.into_error("SELECT"))?;
         }
-        let count = commands.len() + usize::from(selects);
-        commands.into_iter().for_each(|command| {
-            pipe.add_command(command);
-        });
-        let packed = pipe.get_packed_pipeline();
-        let answers = self.connection.req_packed_commands(&packed, 0, count);
-        let answers = answers.map_err(|error| broken(&error))?;
-        let mut answers = answers.into_iter().map(|answer| settle(Ok(answer)));
-        if selects && let Some(answer) = answers.next() {
-            answer?.map_err(|refusal| refusal.into_error("SELECT"))?;
-        }
-        answers.collect()
+        Ok(answers)
     }
 }
 
-fn no_touch() -> Cmd {
-    let mut command = redis::cmd("CLIENT");
-    command.arg("NO-TOUCH").arg("ON");
-    command
+/// Commands that are sent together.
+#[derive(Default)]
+struct Request {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Request {
+    fn add(&mut self, words: &[&[u8]]) {
+        frame::array(words.len(), &mut self.bytes);
+        words.iter().for_each(|word| frame::bulk(word, &mut self.bytes));
+        self.count += 1;
+    }
+}
+
+/// A string's bytes.
+fn own(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        other => bytes(&other).map(<[u8]>::to_vec),
+    }
 }

@@ -9,7 +9,7 @@ use crate::live::probe::server_seconds;
 use crate::live::reply::{ask, bytes};
 use crate::live::scan::options::ScanOptions;
 use crate::live::scan::outcome::ScanOutcome;
-use crate::live::scan::pages::{Counts, Pages};
+use crate::live::scan::pages::{Counts, FIRST, Pages};
 use crate::live::snapshot::Snapshot;
 use crate::rdb::Writer;
 use redis::ConnectionLike;
@@ -97,6 +97,7 @@ impl<'a, C: ConnectionLike + ?Sized> ScanReader<'a, C> {
             counts: Counts::default(),
             dbs,
             at: None,
+            most: FIRST.min(usize::try_from(options.count).unwrap_or(FIRST)).max(1),
         };
         let libraries = functions.map(|dump| pages.functions(dump)).transpose()?;
         Ok(ScanReader {
