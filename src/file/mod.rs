@@ -1,0 +1,4 @@
+//! Files that appear whole or not at all, and what is left of those that did not.
+
+pub(crate) mod leftovers;
+pub(crate) mod place;
