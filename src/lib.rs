@@ -95,6 +95,8 @@
 //! | `live` | `live`: running servers and snapshots of them | redis, without its defaults |
 //! | `live-tls` | TLS for `live` | rustls with ring, `live` |
 //! | `repo` | `repo`: stores for backups | |
+//! | `opendal` | stores through opendal | opendal, tokio, `repo` |
+//! | `s3` | stores in S3 | reqwest, rustls with ring, `opendal` |
 //! | `cli` | the `redkeep` program; with `live` it talks to servers | clap, indicatif, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]

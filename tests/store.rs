@@ -11,6 +11,15 @@ mod crash;
 mod faults;
 #[path = "store/local.rs"]
 mod local;
+#[cfg(feature = "s3")]
+#[path = "store/moto.rs"]
+mod moto;
+#[cfg(feature = "opendal")]
+#[path = "store/remote.rs"]
+mod remote;
+#[cfg(feature = "s3")]
+#[path = "store/s3.rs"]
+mod s3;
 
 use redkeep::repo::store::{
     ConformanceOptions, FaultStore, MemoryStore, ObjectName, Store, conformance,

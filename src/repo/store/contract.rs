@@ -40,9 +40,7 @@ pub trait Store: Send + Sync {
     fn get(&self, name: &ObjectName, limit: u64) -> Result<Vec<u8>> {
         let bytes = self.range(name, 0..limit.saturating_add(1))?;
         if bytes.len() as u64 > limit {
-            return Err(Error::from_fault(Fault::ObjectBig)
-                .with_detail(format!("more than {limit} bytes"))
-                .in_file(name.as_str()));
+            return Err(too_big(name, limit));
         }
         Ok(bytes)
     }
@@ -169,4 +167,10 @@ pub(super) fn missing(name: &ObjectName) -> Error {
 
 pub(super) fn exists(name: &ObjectName) -> Error {
     Error::from_fault(Fault::ObjectExists).in_file(name.as_str())
+}
+
+pub(super) fn too_big(name: &ObjectName, limit: u64) -> Error {
+    Error::from_fault(Fault::ObjectBig)
+        .with_detail(format!("more than {limit} bytes"))
+        .in_file(name.as_str())
 }

@@ -12,6 +12,7 @@
 //! |---|---|---|
 //! | [`LocalStore`] | files below a folder | synced before they get their names |
 //! | [`MemoryStore`] | in memory | for tests, and for trying out |
+//! | `OpendalStore` | in a service, with feature `opendal` or `s3` | retries, timeouts, limits |
 //! | [`FaultStore`] | those of another store | fails where it was told to, for tests |
 //!
 //! All calls block. [`conformance`] tells whether a store of one's own keeps the promises; the ones
@@ -46,6 +47,8 @@ mod fault;
 mod local;
 mod memory;
 mod name;
+#[cfg(feature = "opendal")]
+mod remote;
 
 pub use conformance::{Breach, ConformanceOptions, conformance};
 pub use contract::{IfExists, Object, ObjectWriter, Store};
@@ -53,3 +56,7 @@ pub use fault::{Call, FaultStore, Operation, Trouble};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use name::ObjectName;
+#[cfg(feature = "s3")]
+pub use remote::S3Options;
+#[cfg(feature = "opendal")]
+pub use remote::{Bucket, OpendalStore, RemoteOptions};
