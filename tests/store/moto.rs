@@ -6,9 +6,11 @@ use redkeep::repo::store::{
     Bucket, ConformanceOptions, IfExists, OpendalStore, RemoteOptions, S3Options, Store,
 };
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running moto; stopped when dropped.
@@ -90,6 +92,80 @@ fn a_bucket_keeps_every_promise() {
     let (status, uploads) = ask(moto.port, "GET /backups?uploads").unwrap();
     assert!(status.contains(" 200 ") && uploads.contains("ListMultipartUploadsResult"), "{status}");
     assert!(!uploads.contains("<UploadId>"), "{uploads}");
+}
+
+#[test]
+#[ignore = "needs moto, which tests/run gets"]
+fn one_request_at_a_time_is_enough() {
+    let (moto, runtime) = (Moto::start("backups"), runtime());
+    let bucket = Bucket::s3(&moto.bucket("backups")).unwrap();
+    let options =
+        RemoteOptions::default().requests(1).part(5 << 20).timeout(Duration::from_secs(5));
+    let store = OpendalStore::new(bucket, runtime.handle().clone(), &options);
+    conforms(&store, &ConformanceOptions::default().writers(4));
+}
+
+/// A way to a port on which every third connection is cut: after some bytes of a request, or, in turn,
+/// after all of it and before its answer.
+fn flaky(port: u16) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    let cuts = Arc::new(AtomicUsize::new(0));
+    let counted = cuts.clone();
+    std::thread::spawn(move || {
+        for (at, client) in listener.incoming().enumerate() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", port))) else {
+                return;
+            };
+            let cut = at % 3 == 2;
+            if cut {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+            let upward = if cut && at % 2 == 0 { 100_000 } else { u64::MAX };
+            let downward = if cut && at % 2 == 1 { 0 } else { u64::MAX };
+            for (from, to, most) in [(&client, &server, upward), (&server, &client, downward)] {
+                let (from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                std::thread::spawn(move || {
+                    let mut from = from;
+                    if most == 0 {
+                        // Until it begins to answer: then it has done what it was asked.
+                        let _ = from.read(&mut [0]);
+                    } else {
+                        let _ = std::io::copy(&mut (&from).take(most), &mut to);
+                    }
+                    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+                });
+            }
+        }
+    });
+    (own, cuts)
+}
+
+#[test]
+#[ignore = "needs moto, which tests/run gets"]
+fn connections_that_are_cut_lose_nothing() {
+    let (moto, runtime) = (Moto::start("backups"), runtime());
+    let (port, cuts) = flaky(moto.port);
+    let options = moto.bucket("backups").endpoint(format!("http://127.0.0.1:{port}"));
+    let remote = RemoteOptions::default().part(5 << 20).pause(Duration::from_millis(1)).retries(6);
+    let bucket = Bucket::s3(&options).unwrap();
+    let store = OpendalStore::new(bucket, runtime.handle().clone(), &remote);
+    for round in 0..6u8 {
+        let (big, small) = (name(&format!("big-{round}")), name(&format!("small-{round}")));
+        let bytes: Vec<u8> = (0..23u32 << 20)
+            .map(|n| n.wrapping_mul(0x9e37_79b9).to_be_bytes()[0] ^ round)
+            .collect();
+        let mut writer = store.writer(&big, IfExists::Replace).unwrap();
+        bytes.chunks(1 << 20).for_each(|piece| writer.write_all(piece).unwrap());
+        writer.commit().unwrap();
+        store.put(&small, b"small", IfExists::Replace).unwrap();
+        assert!(store.get(&big, 1 << 30).unwrap() == bytes, "round {round}");
+        assert_eq!(store.get(&small, 10).unwrap(), b"small");
+        assert_eq!(store.list(None).unwrap().len(), 2);
+        store.delete(&big).unwrap();
+        store.delete(&small).unwrap();
+    }
+    assert!(cuts.load(Ordering::Relaxed) >= 6, "{cuts:?}");
 }
 
 #[test]

@@ -271,6 +271,7 @@ impl Trial<'_> {
             for _ in 0..pieces {
                 writer.write_all(&piece).map_err(|error| error.to_string())?;
             }
+            self.sees_nothing(&name)?;
             drop(writer);
             self.sees_nothing(&name)?;
         }

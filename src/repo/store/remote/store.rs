@@ -18,6 +18,8 @@ use tokio::runtime::Handle;
 
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Operations at once: more than any program has.
+const UNLIMITED: usize = 1 << 24;
 /// Held for an object that is sent in one request, where parts would be left behind.
 const SWIFT_OBJECT: usize = 64 << 20;
 
@@ -62,8 +64,11 @@ impl OpendalStore {
         let timeout = TimeoutLayer::default()
             .with_timeout(options.timeout)
             .with_io_timeout(options.part_timeout);
-        let operator =
-            bucket.0.layer(ConcurrentLimitLayer::new(options.requests.max(1))).layer(timeout);
+        // Of requests, not of operations: a writer is one operation from its first part to its commit, and
+        // whoever waits for something else before that commit would wait for ever.
+        let limit = ConcurrentLimitLayer::new(UNLIMITED)
+            .with_http_concurrent_limit(options.requests.max(1));
+        let operator = bucket.0.layer(limit).layer(timeout);
         let mut options = options.clone();
         if operator.info().scheme() == "swift" && options.one_request.is_none() {
             options.one_request = Some(SWIFT_OBJECT);
@@ -93,7 +98,7 @@ impl OpendalStore {
             .with_max_delay(LONGEST_PAUSE)
             .with_jitter()
             .with_notify(notify);
-        // Outside of the others: each try has its own time, and gives its place back meanwhile.
+        // Outside of the timeouts: each try has its own time.
         (self.operator.clone().layer(retry), gave_up)
     }
 
