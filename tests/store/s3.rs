@@ -6,6 +6,8 @@ use redkeep::Fault;
 use redkeep::repo::store::{Bucket, IfExists, OpendalStore, RemoteOptions, S3Options, Store};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -144,4 +146,37 @@ fn a_service_that_is_not_there_is_no_secret() {
     assert!(error.is_retryable(), "{error}");
     assert!(!format!("{store:?} {error:?}").contains("very-secret"), "{store:?}");
     assert!(Bucket::s3(&S3Options::new("")).unwrap_err().to_string().contains("bucket"));
+}
+
+#[test]
+fn no_more_requests_are_under_way_than_allowed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let seen = most.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, now, most) = (stream.unwrap(), now.clone(), most.clone());
+            std::thread::spawn(move || {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                let _ = stream.read(&mut [0; 8192]);
+                std::thread::sleep(Duration::from_millis(40));
+                now.fetch_sub(1, Ordering::SeqCst);
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                let _ = stream.write_all(head.as_bytes());
+            });
+        }
+    });
+    let (runtime, endpoint) = (runtime(), format!("http://127.0.0.1:{port}"));
+    let bucket = S3Options::new("b").endpoint(endpoint).credentials("id", "secret");
+    let remote = RemoteOptions::default().requests(3);
+    let bucket = Bucket::s3(&bucket).unwrap();
+    let store = OpendalStore::new(bucket, runtime.handle().clone(), &remote);
+    std::thread::scope(|scope| {
+        for _ in 0..9 {
+            let store = store.clone();
+            scope.spawn(move || store.stat(&name("a")).unwrap());
+        }
+    });
+    assert_eq!(seen.load(Ordering::SeqCst), 3);
 }
