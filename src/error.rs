@@ -30,6 +30,9 @@ pub enum ErrorKind {
     /// A running server refused, failed, or changed under us.
     #[error("the server did not do it")]
     Server,
+    /// A store of objects refused or failed.
+    #[error("the store did not do it")]
+    Store,
     /// The caller asked for something that makes no sense.
     #[error("usage")]
     Usage,
@@ -156,6 +159,14 @@ faults! {
     LogUnproven Server "log_unproven" "nothing proves that these files are the log that the server writes",
     DumpBesideLog Usage "dump_beside_log" "the server keeps a log, and would load that and not this dump",
     ChangedMeanwhile Corrupt "changed_meanwhile" "it was written over while it was read",
+    ObjectMissing Store "object_missing" "there is no object of that name",
+    ObjectExists Store "object_exists" "there is an object of that name already",
+    ObjectFolder Store "object_folder" "an object cannot have the name of a folder",
+    ObjectBig Limit "object_big" "the object is bigger than was to be expected",
+    ObjectName Usage "object_name" "no name for an object",
+    StoreDenied Store "store_denied" "the store does not allow it",
+    StoreUnavailable Store "store_unavailable" "the store cannot be reached, or not now",
+    StoreFailed Store "store_failed" "the store failed",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }
@@ -238,6 +249,11 @@ impl Error {
     #[cold]
     #[inline(never)]
     pub(crate) fn io(source: io::Error, offset: Option<u64>) -> Self {
+        // One of ours that came through a `Read` or a `Write`.
+        let source = match source.downcast::<Error>() {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
         let mut error = Self::from_parts(ErrorKind::Io, None, offset);
         error.0.source = Some(source);
         error
@@ -256,6 +272,14 @@ impl Error {
     #[cold]
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds what failed underneath.
+    #[cfg(feature = "repo")]
+    #[cold]
+    pub(crate) fn caused_by(mut self, source: io::Error) -> Self {
+        self.0.source = Some(source);
         self
     }
 
@@ -326,12 +350,13 @@ impl Error {
     }
 
     /// Whether the same call may succeed later: interrupted or timed out input and output, servers
-    /// that say so, a save that failed or could not be proven, and files that changed meanwhile.
+    /// and stores that say so, a save that failed or could not be proven, and files that changed meanwhile.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         use Fault::{
             ChangedMeanwhile, Deadline, LogUnproven, NoServer, SaveFailed, SaveUnproven,
-            ServerBusy, ServerLoading, ServerNoMaster, ServerRestarted, TransferCut,
+            ServerBusy, ServerLoading, ServerNoMaster, ServerRestarted, StoreUnavailable,
+            TransferCut,
         };
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, Interrupted, TimedOut, WouldBlock,
@@ -349,6 +374,7 @@ impl Error {
                     | ServerLoading
                     | ServerNoMaster
                     | ServerRestarted
+                    | StoreUnavailable
                     | TransferCut
             )
         );
@@ -429,6 +455,13 @@ impl From<io::Error> for Error {
     }
 }
 
+/// Goes through a `Read` or a `Write` and comes back as it was.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        io::Error::new(error.io_kind().unwrap_or(io::ErrorKind::Other), error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -448,5 +481,14 @@ mod tests {
     fn a_long_key_is_shortened() {
         let error = Error::at(Fault::Length, 0).in_key(0, &[b'k'; 5000]);
         assert_eq!(error.key().map(str::len), Some(48 + 3));
+    }
+
+    #[test]
+    fn an_error_comes_back_from_input_and_output_as_it_was() {
+        let error = Error::from_fault(Fault::StoreUnavailable).in_file("a/b");
+        let shown = error.to_string();
+        let back = Error::from(io::Error::from(error));
+        assert_eq!((back.fault(), back.to_string()), (Some(Fault::StoreUnavailable), shown));
+        assert!(back.is_retryable());
     }
 }

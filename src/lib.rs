@@ -16,6 +16,7 @@
 //! - `live` (feature `live`) asks running servers what they are and would lose, and takes snapshots;
 //!   `task::data_dir` restores into the directories of servers that are stopped.
 //! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
+//! - `repo` (feature `repo`) is to be the archive of backups; so far it has stores for objects.
 //! - The [`guide`] explains dumps and checks in prose.
 //!
 //! Which keys are in a dump, and of what type:
@@ -65,7 +66,7 @@
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`], and above that [`aof::check`] |
 //! | meaning | [`pipe`], [`select`], [`export`], `digest`, `synth` |
-//! | servers | `live` |
+//! | servers, archive | `live`; `repo` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
@@ -93,6 +94,9 @@
 //! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
 //! | `live` | `live`: running servers and snapshots of them | redis, without its defaults |
 //! | `live-tls` | TLS for `live` | rustls with ring, `live` |
+//! | `repo` | `repo`: stores for backups | |
+//! | `opendal` | stores through opendal | opendal, tokio, `repo` |
+//! | `s3` | stores in S3 | reqwest, rustls with ring, `opendal` |
 //! | `cli` | the `redkeep` program; with `live` it talks to servers | clap, indicatif, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
@@ -105,12 +109,15 @@ pub mod cli;
 pub mod digest;
 mod error;
 pub mod export;
+mod file;
 pub mod guide;
 mod limits;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod pipe;
 pub mod rdb;
+#[cfg(feature = "repo")]
+pub mod repo;
 pub mod select;
 #[cfg(feature = "synth")]
 pub mod synth;

@@ -29,21 +29,25 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 14] = [
+const OPTIONAL: [(&str, &[&str]); 18] = [
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
     ("blake3", &["digest"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("memmap2", &["mmap"]),
+    ("opendal", &["opendal"]),
+    ("opendal-http-transport-reqwest", &["s3"]),
     ("redis", &["live"]),
     ("regex", &["regex"]),
+    ("reqwest", &["s3"]),
     ("rustix", &["live"]),
-    ("rustls", &["live-tls"]),
-    ("rustls-native-certs", &["live-tls"]),
+    ("rustls", &["live-tls", "s3"]),
+    ("rustls-native-certs", &["live-tls", "s3"]),
     ("serde", &["json"]),
     ("serde_json", &["json"]),
     ("sha1", &["digest"]),
+    ("tokio", &["opendal"]),
 ];
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors, from the ground up, by the first name of a path inside the crate.
 const FLOORS: [&[&str]; 7] = [
-    &["error", "limits", "time"],
+    &["error", "file", "limits", "time"],
     &["wire"],
     &["rdb", "aof"],
     &["pipe", "select", "export", "keyspace", "digest", "synth"],

@@ -1,7 +1,7 @@
 //! A file that appears whole or not at all.
 
 use crate::error::Result;
-use crate::task::place::{Place, named};
+use crate::file::place::{Place, named};
 use std::io::{self, Write};
 use std::path::Path;
 

@@ -6,12 +6,12 @@ use crate::aof::{
 };
 use crate::error::{Error, Fault, Result, printable};
 use crate::export::{CommandsOptions, CommandsOutcome, export_commands};
+use crate::file::place::named;
 use crate::limits::Limits;
 use crate::pipe::{EntrySource, Staged};
 use crate::rdb::convert::{ConvertCounts, ConvertOptions, Converter};
 use crate::rdb::{self, Event, EventKind, Header, Role, RoleMarker, Writer};
 use crate::task::log_folder::LogTarget;
-use crate::task::place::named;
 use std::fs::File;
 use std::io::{Read, Write};
 

@@ -2,8 +2,8 @@
 
 use crate::aof::{Content, FileKind, Manifest, ManifestEntry};
 use crate::error::{Error, Result};
-use crate::task::folder::FolderPlace;
-use crate::task::place::{Looks, named, not_given, sync_folder};
+use crate::file::folder::FolderPlace;
+use crate::file::place::{Looks, named, not_given, sync_folder};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -302,6 +302,7 @@ impl Write for LogFolder {
 mod tests {
     use super::*;
     use crate::ErrorKind;
+    use crate::file::place::Place;
     use std::fs;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -373,5 +374,32 @@ mod tests {
         single.begin(FileKind::Base, Content::Rdb).unwrap();
         single.begin(FileKind::Increment, Content::Log).unwrap();
         assert!(single.begin(FileKind::Increment, Content::Rdb).is_err());
+    }
+
+    #[test]
+    fn what_was_left_is_removed_and_what_is_being_written_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        for kept in ["dump.rdb", ".redkeep-1", ".redkeep-1-x", ".redkeep--1", "x.redkeep-1-1"] {
+            fs::write(data.join(kept), b"kept").unwrap();
+        }
+        let kept = names(data);
+        fs::write(data.join(".redkeep-4000000-0"), b"left").unwrap();
+        fs::create_dir(data.join(".redkeep-4000000-1")).unwrap();
+        fs::write(data.join(".redkeep-4000000-1/part"), b"left").unwrap();
+        let mut first = Place::create(&data.join("first"), false).unwrap();
+        assert_eq!(names(data).len(), kept.len() + 1);
+        let mut log = LogFolder::create(&data.join("log"), "a", false).unwrap();
+        log.begin(FileKind::Increment, Content::Log).unwrap();
+        let second = Place::create(&data.join("second"), false).unwrap();
+        assert_eq!(names(data).len(), kept.len() + 3);
+        first.write_all(b"whole").unwrap();
+        first.commit().unwrap();
+        second.commit().unwrap();
+        log.commit().unwrap();
+        let placed = ["first", "second", "log"].map(str::to_owned).into_iter();
+        let mut all: Vec<_> = kept.into_iter().chain(placed).collect();
+        all.sort();
+        assert_eq!(names(data), all);
     }
 }

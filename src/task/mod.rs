@@ -13,16 +13,14 @@ mod copy_checked;
 #[cfg(feature = "live")]
 pub mod data_dir;
 mod extract;
-mod folder;
-mod leftovers;
 pub(crate) mod log_folder;
-pub(crate) mod place;
 mod repair;
 #[cfg(feature = "live")]
 mod restore;
 #[cfg(feature = "live")]
 mod snapshot;
 
+pub use crate::file::place::Place;
 pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
 #[cfg(feature = "json")]
 pub use cat::{CatFormat, CatOptions, CatOutcome, cat_aof};
@@ -31,7 +29,6 @@ pub use copy::{CopyOutcome, copy};
 pub use copy_checked::copy_checked;
 pub use extract::{ExtractOptions, ExtractOutcome, extract};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
-pub use place::Place;
 pub use repair::{RepairOutcome, RepairPlace, RepairStep, repair, repair_watched};
 #[cfg(all(feature = "live", feature = "digest"))]
 pub use restore::compare;

@@ -3,7 +3,7 @@
 use crate::aof::StreamReader;
 use crate::aof::repair::{Fate, FilePlan, Plan, Stamp, Tally};
 use crate::error::{Error, Result};
-use crate::task::place::{Place, folder_of, keep_as, named, rename_to_new, sync_folder};
+use crate::file::place::{Place, folder_of, keep_as, named, rename_to_new, sync_folder};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};

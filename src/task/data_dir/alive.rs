@@ -6,11 +6,11 @@
 //! said.
 
 use crate::error::{ErrorKind, Result};
+use crate::file::place::named;
 use crate::live::conf::Conf;
 use crate::live::settings::data_dir;
 use crate::live::{Clock, ConnectOptions, Connection};
 use crate::task::data_dir::plan::DataDirObstacle;
-use crate::task::place::named;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

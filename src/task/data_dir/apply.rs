@@ -3,13 +3,13 @@
 use crate::aof::repair::Stamp;
 use crate::aof::{Fileset, FilesetOptions, Startup};
 use crate::error::{Error, Result};
+use crate::file::place::{
+    Looks, Place, folder_of, keep_as, named, not_given, rename_to_new, sync_folder,
+};
 use crate::live::Clock;
 use crate::task::data_dir::plan::DataDirPlan;
 use crate::task::data_dir::stage::{DataDirContent, DataDirSource, Staged, StagedLog};
 use crate::task::data_dir::steps::{DataDirAction, DataDirForm, DataDirStep};
-use crate::task::place::{
-    Looks, Place, folder_of, keep_as, named, not_given, rename_to_new, sync_folder,
-};
 use std::fs;
 use std::io::{self, Read};
 use std::ops::ControlFlow;

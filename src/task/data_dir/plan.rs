@@ -2,6 +2,7 @@
 
 use crate::aof::repair::Stamp;
 use crate::error::{Error, Result};
+use crate::file::place::named;
 use crate::live::Clock;
 use crate::rdb::ServerVersion;
 use crate::rdb::convert::ConvertOptions;
@@ -10,7 +11,6 @@ use crate::task::data_dir::names::Names;
 use crate::task::data_dir::options::{AppendOnly, DataDirOptions};
 use crate::task::data_dir::planner::Planner;
 use crate::task::data_dir::steps::{DataDirForm, DataDirStep};
-use crate::task::place::named;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;

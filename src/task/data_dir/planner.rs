@@ -3,12 +3,12 @@
 use crate::aof::repair::Stamp;
 use crate::aof::{Manifest, ManifestEntry};
 use crate::error::Result;
+use crate::file::leftovers;
+use crate::file::place::named;
 use crate::task::data_dir::names::Names;
 use crate::task::data_dir::options::{AppendOnly, DataDirOptions};
 use crate::task::data_dir::plan::DataDirObstacle;
 use crate::task::data_dir::steps::{DataDirAction, DataDirForm, DataDirStep};
-use crate::task::leftovers;
-use crate::task::place::named;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;

@@ -4,12 +4,12 @@ use crate::aof::check::{AofCheckOptions, Outcome, check_fileset};
 use crate::aof::{self, Content, FileKind, Fileset};
 use crate::error::{Error, Fault, Result};
 use crate::export::CommandsOptions;
+use crate::file::place::{Looks, Place, named};
 use crate::rdb::check::{CheckOptions, Severity, Verdict, check_file};
 use crate::rdb::{OnLoss, Role};
 use crate::task::data_dir::plan::DataDirPlan;
 use crate::task::data_dir::steps::DataDirForm;
 use crate::task::log_folder::NoLog;
-use crate::task::place::{Looks, Place, named};
 use crate::task::{
     AofOptions, AofOutcome, ExtractOutcome, LogFolder, LogTarget, SingleLog, aof_from_aof,
     aof_from_dump, dump_from_aof, extract,

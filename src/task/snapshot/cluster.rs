@@ -1,9 +1,9 @@
 //! A snapshot of every shard of a cluster, in one folder.
 
 use crate::error::Result;
+use crate::file::folder::FolderPlace;
 use crate::live::Clock;
 use crate::live::cluster::{ClusterChanges, ClusterNodes, Look, SlotRange};
-use crate::task::folder::FolderPlace;
 use crate::task::snapshot::options::{SnapshotOptions, SnapshotTarget};
 use crate::task::snapshot::outcome::{SnapshotOutcome, SnapshotProgress};
 use crate::task::snapshot::run::snapshot_watched;

@@ -3,11 +3,11 @@
 use crate::aof::check::{self as log, AofCheckOptions, check_fileset, check_log};
 use crate::aof::{EndKind, Layout, StreamReader};
 use crate::error::{Error, Fault, Result};
+use crate::file::place::Place;
 use crate::live::{Driver, PinnedFile, PinnedLog, SnapshotReceiver};
 use crate::rdb::check::{CheckOptions, Report, Verdict};
 use crate::task::copy_checked;
 use crate::task::log_folder::{LogFolder, LogTarget};
-use crate::task::place::Place;
 use crate::task::snapshot::auto::Receives;
 use crate::task::snapshot::options::SnapshotTarget;
 use crate::task::snapshot::outcome::{LogOutcome, SnapshotProgress};

@@ -1,10 +1,10 @@
 //! One snapshot, from the first question to its place.
 
 use crate::error::{Error, Fault, Result};
+use crate::file::place::Place;
 use crate::live::DriverReport;
 use crate::live::{Clock, Connection, CopyingFiles, Driver, SnapshotDriver, Taken};
 use crate::rdb::check::CheckOptions;
-use crate::task::place::Place;
 use crate::task::snapshot::auto::taken;
 use crate::task::snapshot::keeper::{Keeper, Settled};
 use crate::task::snapshot::options::{SnapshotOptions, SnapshotTarget};

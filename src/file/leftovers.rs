@@ -8,13 +8,13 @@ use std::io;
 use std::path::Path;
 
 /// How temporary names begin: the process and a number follow.
-pub(super) const PREFIX: &str = ".redkeep-";
+pub(crate) const PREFIX: &str = ".redkeep-";
 
 /// Holds a new file or folder, so that nobody takes it for a leftover.
 ///
 /// # Errors
 /// `AlreadyExists` where somebody was quicker: then another name is needed.
-pub(super) fn claim(made: &File, name: &Path) -> io::Result<()> {
+pub(crate) fn claim(made: &File, name: &Path) -> io::Result<()> {
     match made.try_lock() {
         // Where there are no locks nobody removes anything.
         Ok(()) | Err(fs::TryLockError::Error(_)) => {}
@@ -31,7 +31,7 @@ pub(super) fn claim(made: &File, name: &Path) -> io::Result<()> {
 }
 
 /// Removes what nobody holds. That it fails is no harm: it is there as it was before.
-pub(super) fn remove(folder: &Path) {
+pub(crate) fn remove(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();
@@ -69,46 +69,4 @@ fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::task::place::Place;
-    use crate::task::{LogFolder, LogTarget};
-    use std::io::Write;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name());
-        let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn what_was_left_is_removed_and_what_is_being_written_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path();
-        for kept in ["dump.rdb", ".redkeep-1", ".redkeep-1-x", ".redkeep--1", "x.redkeep-1-1"] {
-            fs::write(data.join(kept), b"kept").unwrap();
-        }
-        let kept = names(data);
-        fs::write(data.join(".redkeep-4000000-0"), b"left").unwrap();
-        fs::create_dir(data.join(".redkeep-4000000-1")).unwrap();
-        fs::write(data.join(".redkeep-4000000-1/part"), b"left").unwrap();
-        let mut first = Place::create(&data.join("first"), false).unwrap();
-        assert_eq!(names(data).len(), kept.len() + 1);
-        let mut log = LogFolder::create(&data.join("log"), "a", false).unwrap();
-        log.begin(crate::aof::FileKind::Increment, crate::aof::Content::Log).unwrap();
-        let second = Place::create(&data.join("second"), false).unwrap();
-        assert_eq!(names(data).len(), kept.len() + 3);
-        first.write_all(b"whole").unwrap();
-        first.commit().unwrap();
-        second.commit().unwrap();
-        log.commit().unwrap();
-        let placed = ["first", "second", "log"].map(str::to_owned).into_iter();
-        let mut all: Vec<_> = kept.into_iter().chain(placed).collect();
-        all.sort();
-        assert_eq!(names(data), all);
-    }
 }

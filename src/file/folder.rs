@@ -1,8 +1,8 @@
 //! A folder that appears whole or not at all.
 
 use crate::error::{Error, Result};
-use crate::task::leftovers;
-use crate::task::place::{beside, folder_of, named, sync_folder};
+use crate::file::leftovers;
+use crate::file::place::{beside, folder_of, named, sync_folder};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};

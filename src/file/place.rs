@@ -1,7 +1,7 @@
 //! A file that appears whole or not at all.
 
 use crate::error::{Error, Result};
-use crate::task::leftovers;
+use crate::file::leftovers;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,5 @@
+//! Files and folders that appear whole or not at all, and what is left of those that did not.
+
+pub(crate) mod folder;
+pub(crate) mod leftovers;
+pub(crate) mod place;

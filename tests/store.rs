@@ -1,0 +1,50 @@
+//! Stores keep what they are given, whole, and never over something else.
+
+#![cfg(feature = "repo")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+
+#[path = "store/alike.rs"]
+mod alike;
+#[path = "store/crash.rs"]
+mod crash;
+#[path = "store/faults.rs"]
+mod faults;
+#[path = "store/local.rs"]
+mod local;
+#[cfg(feature = "s3")]
+#[path = "store/moto.rs"]
+mod moto;
+#[cfg(feature = "opendal")]
+#[path = "store/remote.rs"]
+mod remote;
+#[cfg(feature = "s3")]
+#[path = "store/s3.rs"]
+mod s3;
+
+use redkeep::repo::store::{
+    ConformanceOptions, FaultStore, MemoryStore, ObjectName, Store, conformance,
+};
+
+fn name(name: &str) -> ObjectName {
+    ObjectName::new(name).unwrap()
+}
+
+/// That a store keeps every promise, and is left empty.
+fn conforms(store: &dyn Store, options: &ConformanceOptions) {
+    for folder in ["try", "deeper/still/try"] {
+        let breaches = conformance(store, &name(folder), options);
+        let breaches: Vec<_> = breaches.iter().map(ToString::to_string).collect();
+        assert!(breaches.is_empty(), "in {folder}: {breaches:#?}");
+    }
+    assert_eq!(store.list(None).unwrap(), []);
+}
+
+#[test]
+fn a_store_in_memory_keeps_every_promise() {
+    conforms(&MemoryStore::new(), &ConformanceOptions::default());
+}
+
+#[test]
+fn a_store_that_is_not_told_to_fail_keeps_every_promise() {
+    conforms(&FaultStore::new(MemoryStore::new()), &ConformanceOptions::default());
+}
