@@ -15,6 +15,8 @@
 //! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
 //! - `live` (feature `live`) asks running servers what they are and would lose, and takes snapshots;
 //!   `task::data_dir` restores into the directories of servers that are stopped.
+//! - `repo` (feature `repo`) seals what an archive stores: compressed, encrypted, in volumes, and readable
+//!   in part.
 //! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
 //! - The [`guide`] explains dumps and checks in prose.
 //!
@@ -65,7 +67,7 @@
 //! | bytes | [`wire`]: LZF, and numbers as servers print them |
 //! | formats | [`rdb`], and above the rest of it [`rdb::check`]; [`aof`], and above that [`aof::check`] |
 //! | meaning | [`pipe`], [`select`], [`export`], `digest`, `synth` |
-//! | servers | `live` |
+//! | servers, archive | `live`; `repo` |
 //! | verbs | [`task`] |
 //! | top | the program, and the [`guide`] |
 //!
@@ -93,6 +95,8 @@
 //! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
 //! | `live` | `live`: running servers and snapshots of them | redis, without its defaults |
 //! | `live-tls` | TLS for `live` | rustls with ring, `live` |
+//! | `repo` | `repo`: sealed parts of an archive | zstd (C), age, sha2, `digest` |
+//! | `repo-ssh` | keys of SSH for `repo` | rsa (RUSTSEC-2023-0071), `repo` |
 //! | `cli` | the `redkeep` program; with `live` it talks to servers | clap, indicatif, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
@@ -111,6 +115,8 @@ mod limits;
 pub mod live;
 pub mod pipe;
 pub mod rdb;
+#[cfg(feature = "repo")]
+pub mod repo;
 pub mod select;
 #[cfg(feature = "synth")]
 pub mod synth;
