@@ -161,7 +161,9 @@ impl<R: Read> Inflater<R> {
             return Ok(());
         }
         if own && seen_table {
-            return Err(self.wrong(Fault::SealTable).with_detail("something follows the seek table"));
+            return Err(self
+                .wrong(Fault::SealTable)
+                .with_detail("something follows the seek table"));
         }
         let Some((&magic, rest)) = bytes.split_first_chunk::<4>() else { return Err(self.cut()) };
         if frame::is_frame(magic) {

@@ -15,7 +15,7 @@ const MOST_FILE: u64 = 1 << 20;
 ///
 /// ```
 /// use redkeep::repo::seal::Recipients;
-/// let file = "# of the backup host\nage1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj\n";
+/// let file = "# of the backup host\nage1jjc9k3926rd7qwrhat72gaapma05e628kpn7kaxlfnue8esasggs4wa3j6\n";
 /// assert_eq!(Recipients::parse(file)?.len(), 1);
 /// # Ok::<(), redkeep::Error>(())
 /// ```
@@ -131,7 +131,7 @@ impl fmt::Debug for Passphrase {
 /// ```
 /// use redkeep::repo::seal::Identities;
 /// let file = "# created: 2026-11-20\n\
-///     AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33\n";
+///     AGE-SECRET-KEY-1QTRWTL30YZAHSN085A9RNLDWKNQFYTQTWPKTJD63TJW40F2KNH7QTLV85C\n";
 /// let identities = Identities::read(file.as_bytes(), || None)?;
 /// assert_eq!(format!("{identities:?}"), "Identities(1)");
 /// # Ok::<(), redkeep::Error>(())
@@ -238,7 +238,9 @@ fn unlocked(
     let file = opened.map_err(|error| match error {
         age::DecryptError::DecryptionFailed
         | age::DecryptError::KeyDecryptionFailed
-        | age::DecryptError::NoMatchingKeys => Error::usage("the passphrase is not that of this file"),
+        | age::DecryptError::NoMatchingKeys => {
+            Error::usage("the passphrase is not that of this file")
+        }
         error => crypt::header_error(error),
     })?;
     plain(BufReader::new(Damaged(file)))
@@ -270,9 +272,9 @@ fn ssh_identity(
             Ok(Box::new(Identity::from(key)))
         }
         key @ Identity::Unencrypted(_) => Ok(Box::new(key)),
-        Identity::Unsupported(_) => {
-            Err(Error::usage("only keys of ssh-ed25519 and ssh-rsa that SSH holds itself can be used"))
-        }
+        Identity::Unsupported(_) => Err(Error::usage(
+            "only keys of ssh-ed25519 and ssh-rsa that SSH holds itself can be used",
+        )),
     }
 }
 
@@ -296,15 +298,15 @@ mod tests {
     use super::*;
 
     const SECRET: &str =
-        "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
-    const PUBLIC: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+        "AGE-SECRET-KEY-1QTRWTL30YZAHSN085A9RNLDWKNQFYTQTWPKTJD63TJW40F2KNH7QTLV85C";
+    const PUBLIC: &str = "age1jjc9k3926rd7qwrhat72gaapma05e628kpn7kaxlfnue8esasggs4wa3j6";
 
     #[test]
     fn a_line_that_is_no_recipient_is_named_by_number_only() {
         let refused = |text: &str| Recipients::parse(text).unwrap_err().to_string();
         let error = refused(&format!("# us\n{PUBLIC}\n{SECRET}\n"));
         assert!(error.contains("line 3") && error.contains("secret key"), "{error}");
-        assert!(!error.contains("1GQ9"), "{error}");
+        assert!(!error.contains("1QTRWT"), "{error}");
         assert!(refused("age1nonsense").contains("line 1"));
         assert!(refused("\n# nobody\n").contains("no recipient"));
         #[cfg(not(feature = "repo-ssh"))]
@@ -318,7 +320,7 @@ mod tests {
         let broken = format!("{SECRET}X\n");
         let error = Identities::read(broken.as_bytes(), || None).unwrap_err();
         assert!(error.to_string().contains("line 1"), "{error}");
-        assert!(!format!("{error} {error:?}").contains("1GQ9"));
+        assert!(!format!("{error} {error:?}").contains("1QTRWT"));
     }
 
     #[test]

@@ -158,7 +158,13 @@ mod tests {
             |part| part.volumes[0].len = 28,
             |part| part.volumes[0].len = 0,
             |part| part.volumes.push(part.volumes[0].clone()),
-            |part| part.volumes.push(Volume { name: "b".into(), len: u64::MAX, ..part.volumes[0].clone() }),
+            |part| {
+                part.volumes.push(Volume {
+                    name: "b".into(),
+                    len: u64::MAX,
+                    ..part.volumes[0].clone()
+                })
+            },
             |part| part.seek_table_len += 1,
             |part| part.frames = u64::MAX / 4,
             |part| part.encrypted = true,

@@ -143,9 +143,8 @@ impl<S: RangeSource> RangeReader<S> {
         }
         self.frame = None;
         self.framed.read(place.at, place.row.compressed.into(), &mut self.packed)?;
-        frame::inflate(&mut self.context, &self.packed, place.row, &mut self.plain).map_err(
-            |error| error.or_at(place.at).with_detail(format!("frame {number}")),
-        )?;
+        frame::inflate(&mut self.context, &self.packed, place.row, &mut self.plain)
+            .map_err(|error| error.or_at(place.at).with_detail(format!("frame {number}")))?;
         self.frame = Some(number);
         Ok(place.plain_at)
     }
@@ -215,7 +214,8 @@ impl<S: RangeSource> Framed<S> {
                 stored.prefetch(from, to - from)?;
             }
         }
-        let read = age.seek(SeekFrom::Start(at)).and_then(|_| (&mut age).take(len).read_to_end(out));
+        let read =
+            age.seek(SeekFrom::Start(at)).and_then(|_| (&mut age).take(len).read_to_end(out));
         let n = read.map_err(|error| crypt::payload_error(error).or_at(at))?;
         if n as u64 != len {
             return Err(Error::at(Fault::SealCut, at));
@@ -260,7 +260,8 @@ impl<S: RangeSource> Stored<S> {
 
     /// Asks the volumes for this piece: one range of each that it lies in.
     fn fetch(&mut self, mut at: u64, len: u64, out: &mut Vec<u8>) -> Result<()> {
-        let mut left = usize::try_from(len).map_err(|_| Error::from_fault(Fault::SealFrameLimit))?;
+        let mut left =
+            usize::try_from(len).map_err(|_| Error::from_fault(Fault::SealFrameLimit))?;
         out.try_reserve_exact(left).map_err(|_| Error::from_fault(Fault::SealFrameLimit))?;
         while left > 0 {
             let number = self.volumes.partition_point(|(start, _)| *start <= at).saturating_sub(1);

@@ -18,7 +18,7 @@ use zstd::bulk::Compressor;
 ///
 /// ```
 /// use redkeep::repo::seal::{Recipients, SealOptions};
-/// let keys = Recipients::parse("age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj")?;
+/// let keys = Recipients::parse("age1jjc9k3926rd7qwrhat72gaapma05e628kpn7kaxlfnue8esasggs4wa3j6")?;
 /// let options = SealOptions::new("main.rdb.zst.age").recipients(keys).volume(256 << 20).threads(2);
 /// assert_eq!((options.level, options.frame), (3, 1 << 20));
 /// # Ok::<(), redkeep::Error>(())
@@ -92,7 +92,8 @@ impl SealOptions {
     }
 
     fn check(&self) -> Result<()> {
-        let bare = !self.name.contains(['/', '\\', '\0']) && ![".", "..", ""].contains(&&*self.name);
+        let bare =
+            !self.name.contains(['/', '\\', '\0']) && ![".", "..", ""].contains(&&*self.name);
         let wrong = if !bare {
             "a part needs a bare name"
         } else if !zstd::compression_level_range().contains(&self.level) {
@@ -197,10 +198,9 @@ impl<T: VolumeTarget> Sealer<T> {
             }
         };
         let maker = match options.threads {
-            1 => Maker::Here {
-                compressor: frame::new_compressor(options.level)?,
-                frame: Vec::new(),
-            },
+            1 => {
+                Maker::Here { compressor: frame::new_compressor(options.level)?, frame: Vec::new() }
+            }
             threads => Maker::Threads(Pool::start(threads, options.level)?),
         };
         Ok(Sealer {
@@ -299,7 +299,8 @@ impl<T: VolumeTarget> Sealer<T> {
             }
             Maker::Threads(pool) => {
                 let full = pool.is_full();
-                let plain = std::mem::replace(&mut self.plain, self.spare.pop().unwrap_or_default());
+                let plain =
+                    std::mem::replace(&mut self.plain, self.spare.pop().unwrap_or_default());
                 if full {
                     self.take_one()?;
                 }

@@ -114,9 +114,7 @@ pub(super) struct Table(Vec<Place>);
 impl Table {
     /// Reads the whole of a table whose frames take up `framed` bytes and hold `plain`.
     pub(super) fn parse(bytes: &[u8], framed: u64, plain: u64) -> Result<Table> {
-        let wrong = |what: &str| {
-            Err(Error::at(Fault::SealTable, framed).with_detail(what))
-        };
+        let wrong = |what: &str| Err(Error::at(Fault::SealTable, framed).with_detail(what));
         let Some((head, rest)) = bytes.split_first_chunk::<8>() else {
             return wrong("it is too short");
         };
@@ -176,8 +174,8 @@ mod tests {
         rows.push(ROW).unwrap();
         let table = rows.table();
         let want = [
-            0x5e, 0x2a, 0x4d, 0x18, 21, 0, 0, 0, 0x2c, 1, 0, 0, 0xe8, 3, 0, 0, 1, 2, 3, 4, 1, 0, 0, 0,
-            0x80, 0xb1, 0xea, 0x92, 0x8f,
+            0x5e, 0x2a, 0x4d, 0x18, 21, 0, 0, 0, 0x2c, 1, 0, 0, 0xe8, 3, 0, 0, 1, 2, 3, 4, 1, 0, 0,
+            0, 0x80, 0xb1, 0xea, 0x92, 0x8f,
         ];
         assert_eq!(table, want);
         assert_eq!(len(1), 29);

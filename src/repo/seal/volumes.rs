@@ -110,7 +110,9 @@ impl RangeSource for &BTreeMap<String, Vec<u8>> {
         let bytes = in_map(self, name)?;
         let from = usize::try_from(offset).ok();
         let range = from.and_then(|from| bytes.get(from..from.checked_add(buf.len())?));
-        buf.copy_from_slice(range.ok_or_else(|| Error::from(io::Error::from(io::ErrorKind::UnexpectedEof)))?);
+        buf.copy_from_slice(
+            range.ok_or_else(|| Error::from(io::Error::from(io::ErrorKind::UnexpectedEof)))?,
+        );
         Ok(())
     }
 }
@@ -224,7 +226,8 @@ impl<S: VolumeSource> Volumes<S> {
         let name = || volume.name.clone();
         let room = usize::try_from(volume.len - *at).unwrap_or(usize::MAX).min(buf.len());
         let Some(room) = buf.get_mut(..room) else { return Ok(0) };
-        let n = read_some(bytes, room).map_err(|error| Error::io(error, Some(*at)).in_file(name()))?;
+        let n =
+            read_some(bytes, room).map_err(|error| Error::io(error, Some(*at)).in_file(name()))?;
         if n == 0 {
             return Err(Error::at(Fault::VolumeShort, *at).in_file(name()));
         }
@@ -315,9 +318,15 @@ mod tests {
             assert!(got.len() < 8, "{got:?}");
             Error::from(error).fault()
         };
-        assert_eq!(fault(|map| map.get_mut("p.000001").unwrap()[0] ^= 1), Some(Fault::VolumeDigest));
+        assert_eq!(
+            fault(|map| map.get_mut("p.000001").unwrap()[0] ^= 1),
+            Some(Fault::VolumeDigest)
+        );
         assert_eq!(fault(|map| map.get_mut("p.000001").unwrap().push(0)), Some(Fault::VolumeLong));
-        assert_eq!(fault(|map| drop(map.get_mut("p.000001").unwrap().pop())), Some(Fault::VolumeShort));
+        assert_eq!(
+            fault(|map| drop(map.get_mut("p.000001").unwrap().pop())),
+            Some(Fault::VolumeShort)
+        );
         assert_eq!(fault(|map| drop(map.remove("p.000001"))), None);
         let swapped = |map: &mut Map| {
             let first = map.insert("p.000001".to_owned(), b"0123".to_vec()).unwrap();
