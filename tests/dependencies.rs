@@ -29,7 +29,8 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 14] = [
+const OPTIONAL: [(&str, &[&str]); 17] = [
+    ("age", &["repo"]),
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
     ("blake3", &["digest"]),
@@ -44,6 +45,8 @@ const OPTIONAL: [(&str, &[&str]); 14] = [
     ("serde", &["json"]),
     ("serde_json", &["json"]),
     ("sha1", &["digest"]),
+    ("sha2", &["repo"]),
+    ("zstd", &["repo"]),
 ];
 
 #[test]

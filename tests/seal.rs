@@ -8,6 +8,9 @@ mod random;
 #[path = "common/seal_laws.rs"]
 mod seal_laws;
 
+#[path = "seal/programs.rs"]
+mod programs;
+
 use random::Random;
 use redkeep::repo::seal::{
     Identities, OpenOptions, RangeReader, RangeSource, Recipients, SealOptions, SealedPart,
