@@ -19,7 +19,9 @@ use redkeep::repo::seal::{
 use redkeep::{Error, ErrorKind, Fault, Result};
 use seal_laws::{KEPT, Map, by_ranges, open, options, ours, read_to_end, seal, text};
 use std::cell::RefCell;
+use std::fs;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 /// Small enough to try everything with, with several frames, chunks and volumes.
 fn small(encrypted: bool) -> (Map, SealedPart, Vec<u8>) {
@@ -505,4 +507,25 @@ fn a_record_comes_back_from_json() {
     assert_eq!(back, part);
     assert!(open(&map, &back, &ours()).unwrap() == plain);
     assert!(!text.contains("plain_sha256"), "{text}");
+}
+
+#[test]
+fn laws_hold_for_changed_seeds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/seal_open");
+    let seeds: Vec<Vec<u8>> =
+        folder.read_dir().unwrap().map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+    let mut random = Random(9);
+    for _ in 0..3000 {
+        let mut input = seeds[random.index(seeds.len())].clone();
+        for _ in 0..=random.below(3) {
+            let at = random.index(input.len());
+            match random.below(4) {
+                0 => input.truncate(at.max(1)),
+                1 => input.insert(at, random.next().to_le_bytes()[0]),
+                2 => input.push(random.next().to_le_bytes()[0]),
+                _ => input[at] ^= 1 << random.below(8),
+            }
+        }
+        seal_laws::seal_open(&input);
+    }
 }

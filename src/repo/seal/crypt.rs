@@ -191,4 +191,14 @@ mod tests {
         assert_eq!(fault(&HEAD[..30]), Some(Fault::SealHead));
         assert_eq!(fault(&vec![b'\n'; 1 << 20]), Some(Fault::SealHead));
     }
+
+    #[test]
+    fn what_is_locked_with_a_passphrase_is_called_so() {
+        let mut recipient = age::scrypt::Recipient::new("open sesame".to_owned().into());
+        recipient.set_work_factor(1);
+        let age = age::Encryptor::with_recipients(std::iter::once(&recipient as _)).unwrap();
+        let file = age.wrap_output(Vec::new()).unwrap().finish().unwrap();
+        let error = opened(&file[..], &[]).err().unwrap();
+        assert_eq!(error.fault(), Some(Fault::SealPassphrase));
+    }
 }

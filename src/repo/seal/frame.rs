@@ -149,7 +149,8 @@ mod tests {
             let mut context = zstd_safe::DCtx::create();
             inflate(&mut context, &out, row, &mut back).unwrap();
             assert_eq!(back, plain);
-            let cut = (0..MOST_HEADER).filter(|n| Header::parse(&out[..*n]).is_none());
+            let cut =
+                (0..out.len().min(MOST_HEADER)).filter(|n| Header::parse(&out[..*n]).is_none());
             assert!(cut.count() >= 6);
         }
     }

@@ -24,7 +24,7 @@ enum State {
     Between,
     Frame { content: Option<u64>, from: u64, plain: u64, tail: [u8; 4] },
     Skip { left: u64 },
-    Rows { left: u64 },
+    Table,
     End,
 }
 
@@ -107,7 +107,7 @@ impl<R: Read> Inflater<R> {
                         left => State::Skip { left },
                     };
                 }
-                State::Rows { left } => self.row(left)?,
+                State::Table => self.table()?,
                 State::End => return Ok(0),
             }
         }
@@ -178,7 +178,7 @@ impl<R: Read> Inflater<R> {
         let len = u64::from(u32::from_le_bytes(len));
         let is_table = magic == table::SKIP && len + 8 == table::len(self.seen.frames);
         if is_table && !(self.seen.no_rows || seen_table) {
-            self.state = State::Rows { left: self.seen.frames };
+            self.state = State::Table;
             return Ok(());
         }
         if own {
@@ -250,8 +250,8 @@ impl<R: Read> Inflater<R> {
     }
 
     /// The whole table in one go, piece by piece: first its rows, then its end.
-    fn row(&mut self, rows: u64) -> Result<()> {
-        let begun = self.seen.framed;
+    fn table(&mut self) -> Result<()> {
+        let (begun, rows) = (self.seen.framed, self.seen.frames);
         let mut all = Sha256::new();
         let (mut rows_seen, mut left) = (Sha256::new(), rows);
         let head = self.fill(8)?.get(..8).unwrap_or_default();

@@ -7,6 +7,12 @@ use crate::repo::seal::table;
 use std::collections::HashSet;
 
 /// One stored object: a piece of a sealed part.
+///
+/// ```
+/// use redkeep::repo::seal::Volume;
+/// let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".parse().unwrap();
+/// assert_eq!(Volume::new("part.000000", 5, sha256).len, 5);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -32,6 +38,17 @@ impl Volume {
 /// Nothing in it depends on the plain bytes but their number, unless the part is in clear: it may stand
 /// where others can read it. With feature `json` it can be written and read by serde. What is read
 /// from a record is believed only after [`check`](SealedPart::check), which every reader does.
+///
+/// ```
+/// use redkeep::Fault;
+/// use redkeep::repo::seal::{SealedPart, Volume};
+/// let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".parse().unwrap();
+/// let part = SealedPart::new(1000, 0, 1, digest).volume(Volume::new("part.000000", 300, digest));
+/// part.check()?;
+/// let more = SealedPart::new(1000, 0, 100, digest).volume(Volume::new("part.000000", 300, digest));
+/// assert_eq!(more.check().unwrap_err().fault(), Some(Fault::SealRecord));
+/// # Ok::<(), redkeep::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -225,6 +225,9 @@ impl<S: RangeSource> Framed<S> {
     }
 }
 
+/// The most that is asked for at once, so that memory grows with what comes.
+const PIECE: usize = 8 << 20;
+
 /// All volumes as one range of bytes, of which a piece is held.
 struct Stored<S> {
     source: S,
@@ -258,11 +261,10 @@ impl<S: RangeSource> Stored<S> {
         Ok(())
     }
 
-    /// Asks the volumes for this piece: one range of each that it lies in.
+    /// Asks the volumes for this piece: one range of each that it lies in, if it is no huge one.
     fn fetch(&mut self, mut at: u64, len: u64, out: &mut Vec<u8>) -> Result<()> {
         let mut left =
             usize::try_from(len).map_err(|_| Error::from_fault(Fault::SealFrameLimit))?;
-        out.try_reserve_exact(left).map_err(|_| Error::from_fault(Fault::SealFrameLimit))?;
         while left > 0 {
             let number = self.volumes.partition_point(|(start, _)| *start <= at).saturating_sub(1);
             let Some((start, volume)) = self.volumes.get(number) else {
@@ -270,7 +272,7 @@ impl<S: RangeSource> Stored<S> {
             };
             let offset = at - start;
             let room = usize::try_from(volume.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-            let n = room.min(left);
+            let n = room.min(left).min(PIECE);
             if n == 0 {
                 return Err(Error::from_fault(Fault::SealRecord));
             }

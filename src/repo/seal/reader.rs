@@ -74,6 +74,14 @@ impl OpenOptions {
 }
 
 /// What was read to its very end, and found to be sound.
+///
+/// ```
+/// use redkeep::repo::seal::{OpenOptions, SealedReader};
+/// let stored = b"\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello"; // of some zstd
+/// let opened = SealedReader::stream(&stored[..], &OpenOptions::default())?.finish()?;
+/// assert_eq!((opened.plain_len, opened.frames, opened.seek_table), (5, 1, false));
+/// # Ok::<(), redkeep::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -172,16 +180,18 @@ impl<S: VolumeSource> SealedReader<Volumes<S>> {
 
 impl<R: Read> SealedReader<R> {
     /// Opens what somebody else may have made, or of which nothing is known: zstd frames, in a binary
-    /// age file or not. There need be no seek table, nor checksums; what is there is verified.
+    /// age file or not. There need be no seek table, nor checksums; what is there is verified, but for
+    /// tables without checksums.
     /// A missing end is seen inside a frame and where it is encrypted, else not, and neither is a
     /// change in a frame without checksum.
     ///
     /// ```
     /// use redkeep::repo::seal::{OpenOptions, SealedReader};
-    /// let other = b"\x28\xb5\x2f\xfd\x24\x05\x29\x00\x00hello\x42\xe5\x4f\xa3";
-    /// let mut reader = SealedReader::stream(&other[..], &OpenOptions::default())?;
-    /// # let opened = reader.finish();
-    /// # drop(opened);
+    /// use std::io::Read;
+    /// let stored = b"\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello";
+    /// let mut plain = String::new();
+    /// SealedReader::stream(&stored[..], &OpenOptions::default())?.read_to_string(&mut plain)?;
+    /// assert_eq!(plain, "hello");
     /// # Ok::<(), redkeep::Error>(())
     /// ```
     ///

@@ -113,7 +113,18 @@ impl SealOptions {
     }
 }
 
-/// A part that was sealed whole.
+/// A part that was sealed whole; see [`Sealer`].
+///
+/// ```
+/// use redkeep::repo::seal::{SealOptions, Sealer};
+/// use std::collections::BTreeMap;
+/// let mut sealer = Sealer::new(SealOptions::new("part"), BTreeMap::new())?;
+/// sealer.add(b"hello")?;
+/// let sealed = sealer.finish()?;
+/// assert_eq!(sealed.part.plain_len, 5);
+/// assert!(sealed.plain_sha256.to_string().starts_with("2cf24dba"));
+/// # Ok::<(), redkeep::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -70,7 +70,25 @@ impl<T: VolumeTarget> VolumeTarget for &mut T {
 
 /// Where volumes are read from, one after the other and each from its beginning to its end.
 ///
-/// A map in memory is one, by reference; see [`SealedReader`](crate::repo::seal::SealedReader).
+/// A map in memory is one, by reference; and here it is a folder:
+///
+/// ```
+/// use redkeep::Result;
+/// use redkeep::repo::seal::VolumeSource;
+/// use std::fs::File;
+/// use std::path::PathBuf;
+///
+/// struct Folder(PathBuf);
+///
+/// impl VolumeSource for Folder {
+///     type Volume = File;
+///
+///     fn open(&mut self, name: &str) -> Result<File> {
+///         Ok(File::open(self.0.join(name))?)
+///     }
+/// }
+/// # assert!(Folder("/nowhere".into()).open("a.000000").is_err());
+/// ```
 pub trait VolumeSource {
     /// What the bytes of one volume come from.
     type Volume: Read;
@@ -93,7 +111,18 @@ impl<'a> VolumeSource for &'a BTreeMap<String, Vec<u8>> {
 
 /// Where ranges of volumes are read from, in any order.
 ///
-/// A map in memory is one, by reference; see [`RangeReader`](crate::repo::seal::RangeReader).
+/// A map in memory is one, by reference:
+///
+/// ```
+/// use redkeep::repo::seal::RangeSource;
+/// use std::collections::BTreeMap;
+///
+/// let map = BTreeMap::from([("a.000000".to_owned(), b"0123456789".to_vec())]);
+/// let mut some = [0; 3];
+/// (&map).read_exact_at("a.000000", 4, &mut some)?;
+/// assert_eq!(&some, b"456");
+/// # Ok::<(), redkeep::Error>(())
+/// ```
 pub trait RangeSource {
     /// Fills `buf` with the bytes of a volume from `offset` on. Only ranges are asked for that the
     /// volume has, as recorded.
@@ -202,6 +231,16 @@ impl<T: VolumeTarget> Write for VolumeWriter<T> {
 
 /// The bytes of all volumes, one after the other. The last bytes of each come only once its length
 /// and SHA-256 are those recorded.
+///
+/// It is what a [`SealedReader`](crate::repo::seal::SealedReader) of a part reads from:
+///
+/// ```
+/// use redkeep::repo::seal::{SealedReader, Volumes};
+/// use std::collections::BTreeMap;
+/// type InMemory<'a> = SealedReader<Volumes<&'a BTreeMap<String, Vec<u8>>>>;
+/// # fn position(reader: &InMemory<'_>) -> u64 { reader.position() }
+/// # let _ = position;
+/// ```
 pub struct Volumes<S: VolumeSource> {
     source: S,
     left: std::vec::IntoIter<Volume>,
@@ -324,7 +363,7 @@ mod tests {
         );
         assert_eq!(fault(|map| map.get_mut("p.000001").unwrap().push(0)), Some(Fault::VolumeLong));
         assert_eq!(
-            fault(|map| drop(map.get_mut("p.000001").unwrap().pop())),
+            fault(|map| map.get_mut("p.000001").unwrap().truncate(3)),
             Some(Fault::VolumeShort)
         );
         assert_eq!(fault(|map| drop(map.remove("p.000001"))), None);
