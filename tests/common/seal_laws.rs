@@ -133,7 +133,7 @@ fn small() -> OpenOptions {
     ours().window_log(20).frame(MOST as u64).table(1 << 20)
 }
 
-/// Opens bytes of which nothing is known: in whatever steps, with one outcome. What is sound can be
+/// Opens bytes of which nothing is known: in whatever steps, they are sound or they are not. What is sound can be
 /// sealed and is the same when it comes back.
 fn as_stream(stored: &[u8]) {
     let outcome = |step| match SealedReader::stream(stored, &small()) {
@@ -145,7 +145,8 @@ fn as_stream(stored: &[u8]) {
     if plain.len().max(again.len()) > MOST {
         return;
     }
-    assert_eq!(end.as_ref().err().map(Error::fault), other.err().map(|error| error.fault()));
+    // How libzstd calls damage depends on the room it has: as malformed, or by its checksum.
+    assert_eq!(end.is_ok(), other.is_ok(), "{end:?} {other:?}");
     if end.is_ok() {
         assert_eq!(plain, again);
         let (map, sealed) = seal(&plain, options(false).frame(1000).volume(300));
