@@ -168,6 +168,24 @@ faults! {
     StoreUnavailable Store "store_unavailable" "the store cannot be reached, or not now",
     StoreFailed Store "store_failed" "the store failed",
     PastTheEnd Usage "past_the_end" "the reader was asked for more after its end",
+    SealForm Unsupported "seal_form" "neither zstd frames nor a binary age file begin here",
+    SealNoKey Usage "seal_no_key" "it is encrypted, and none of the keys given opens it",
+    SealPassphrase Unsupported "seal_passphrase" "it is encrypted with a passphrase, and not for keys",
+    SealHead Corrupt "seal_head" "the age header is malformed or was changed",
+    SealAuth Corrupt "seal_auth" "encrypted bytes were changed, moved or cut",
+    SealFrame Corrupt "seal_frame" "a zstd frame is malformed",
+    SealFrameForm Unsupported "seal_frame_form" "a zstd frame without content size or checksum, or with a dictionary",
+    SealFrameChecksum Checksum "seal_frame_checksum" "a zstd frame does not yield the bytes its checksum was taken of",
+    SealWindow Limit "seal_window" "a zstd frame needs a larger window than the limit",
+    SealFrameLimit Limit "seal_frame_limit" "a zstd frame is bigger than the limit",
+    SealTable Corrupt "seal_table" "the seek table does not fit the frames",
+    SealTableLimit Limit "seal_table_limit" "the seek table is bigger than the limit",
+    SealCut Truncated "seal_cut" "it ends before its seek table",
+    SealOther Corrupt "seal_other" "this is not the part that was recorded, but another one",
+    SealRecord Corrupt "seal_record" "what is recorded of the part contradicts itself",
+    VolumeShort Truncated "volume_short" "the volume is shorter than recorded",
+    VolumeLong Corrupt "volume_long" "the volume is longer than recorded",
+    VolumeDigest Checksum "volume_digest" "the volume's bytes are not those that were stored",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }
 
@@ -245,7 +263,7 @@ impl Error {
         self
     }
 
-    /// A failure of the source or target below us.
+    /// A failure of the source or target below us. One that carries an error of ours is that error.
     #[cold]
     #[inline(never)]
     pub(crate) fn io(source: io::Error, offset: Option<u64>) -> Self {
@@ -475,6 +493,13 @@ mod tests {
             "dump.rdb: corrupt: a listpack entry is malformed or runs past the end, \
              at byte 77, in db 3, key \"a\\xff\""
         );
+    }
+
+    #[test]
+    fn an_error_of_ours_keeps_its_cause_through_a_reader() {
+        let error = Error::from(io::Error::other(Error::at(Fault::SealAuth, 7)));
+        assert_eq!((error.fault(), error.offset()), (Some(Fault::SealAuth), Some(7)));
+        assert!(error.is_corrupt() && !error.is_io());
     }
 
     #[test]

@@ -29,7 +29,8 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 18] = [
+const OPTIONAL: [(&str, &[&str]); 21] = [
+    ("age", &["repo"]),
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
     ("blake3", &["digest"]),
@@ -47,7 +48,9 @@ const OPTIONAL: [(&str, &[&str]); 18] = [
     ("serde", &["json"]),
     ("serde_json", &["json"]),
     ("sha1", &["digest"]),
+    ("sha2", &["repo"]),
     ("tokio", &["opendal"]),
+    ("zstd", &["repo"]),
 ];
 
 #[test]

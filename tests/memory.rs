@@ -516,3 +516,56 @@ fn a_small_log_costs_little_whatever_it_claims() {
         assert!(bytes < 8 * MIB, "{}: {bytes} bytes", log.escape_ascii());
     }
 }
+
+#[cfg(feature = "repo")]
+#[test]
+fn sealing_and_opening_hold_frames_and_not_parts() {
+    use redkeep::repo::seal::{
+        OpenOptions, RangeReader, SealOptions, SealedReader, Sealer, VolumeTarget,
+    };
+    use std::collections::BTreeMap;
+    use std::io;
+
+    struct Nowhere;
+
+    impl VolumeTarget for Nowhere {
+        type Volume = io::Sink;
+
+        fn create(&mut self, _: &str) -> redkeep::Result<io::Sink> {
+            Ok(io::sink())
+        }
+
+        fn complete(&mut self, _: &str, _: io::Sink) -> redkeep::Result<()> {
+            Ok(())
+        }
+    }
+
+    let _alone = ALONE.lock().unwrap();
+    let mebibyte = vec![7; MIB];
+    for (threads, most) in [(1, 8 * MIB), (2, 16 * MIB)] {
+        let spent = peak(|| {
+            let options = SealOptions::new("part").threads(threads).volume(100_000);
+            let mut sealer = Sealer::new(options, Nowhere).unwrap();
+            for _ in 0..64 {
+                sealer.add(&mebibyte).unwrap();
+            }
+            assert_eq!(sealer.finish().unwrap().part.frames, 64);
+        });
+        assert!(spent < most, "{threads} threads: {spent}");
+    }
+
+    let mut map = BTreeMap::new();
+    let mut sealer = Sealer::new(SealOptions::new("part"), &mut map).unwrap();
+    (0..64).for_each(|_| sealer.add(&mebibyte).unwrap());
+    let part = sealer.finish().unwrap().part;
+    let spent = peak(|| {
+        let reader = SealedReader::open(&map, &part, &OpenOptions::default()).unwrap();
+        assert_eq!(reader.finish().unwrap().plain_len, 64 * MIB as u64);
+    });
+    assert!(spent < MIB, "{spent}");
+    let spent = peak(|| {
+        let mut reader = RangeReader::open(&map, &part, &OpenOptions::default()).unwrap();
+        reader.read_exact_at(50_000_000, &mut [0; 100]).unwrap();
+    });
+    assert!(spent < 2 * MIB, "{spent}");
+}

@@ -13,6 +13,9 @@ mod laws;
 #[cfg(feature = "live")]
 #[path = "common/replication_laws.rs"]
 mod replication_laws;
+#[cfg(feature = "repo")]
+#[path = "common/seal_laws.rs"]
+mod seal_laws;
 #[path = "common/writing_laws.rs"]
 mod writing_laws;
 
@@ -36,6 +39,8 @@ const TARGETS: &[(&str, Law)] = &[
     ("aof_repair", aof_laws::repair),
     #[cfg(feature = "live")]
     ("replication", replication_laws::replication),
+    #[cfg(feature = "repo")]
+    ("seal_open", seal_laws::seal_open),
     #[cfg(feature = "json")]
     ("json", laws::json),
     #[cfg(feature = "synth")]

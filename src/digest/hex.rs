@@ -82,6 +82,14 @@ impl<const N: usize> serde::Serialize for Digest<N> {
     }
 }
 
+#[cfg(feature = "json")]
+impl<'de, const N: usize> serde::Deserialize<'de> for Digest<N> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

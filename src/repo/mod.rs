@@ -1,5 +1,7 @@
-//! The archive of backups. So far: [`store`], the places that its objects are kept in.
+//! The archive of backups, where no server is asked. (Feature `repo`.)
 //!
-//! Nothing here knows of running servers.
+//! - [`store`]: the places that its objects are kept in.
+//! - [`seal`]: a part of a backup as it is stored, compressed, encrypted and cut into volumes.
 
+pub mod seal;
 pub mod store;
