@@ -1,4 +1,4 @@
-//! Running servers: what one is and would lose, and snapshots of its data.
+//! Running servers: what one is and would lose, snapshots of its data, and keys put back into it.
 //!
 //! [`probe`] asks without changing anything; what a user may not do, or what was renamed, is found
 //! and not assumed.
@@ -14,6 +14,9 @@
 //!   dump, which it says the age of.
 //!
 //! [`task::snapshot`](crate::task::snapshot()) chooses among them, and puts what comes in its place.
+//!
+//! [`restore`] puts keys into a server or a cluster, every answer looked at, and compares afterwards;
+//! [`task::restore`](crate::task::restore()) chooses, changes and converts them before.
 //!
 //! [`pause_log`] turns a server's log off while data are loaded, and is done when it was rewritten.
 //!
