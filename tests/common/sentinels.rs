@@ -55,14 +55,17 @@ impl Trio {
         wait("the sentinels point to the new master", || {
             self.sentinels.iter().all(|sentinel| {
                 let words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
-                let place: Vec<String> = query(sentinel, &words);
-                place.get(1) == Some(&port)
+                let place: Option<Vec<String>> = try_query(sentinel, &words);
+                place.is_some_and(|place| place.get(1) == Some(&port))
             })
         });
         std::mem::swap(&mut self.master, &mut self.replica);
         wait("the old master is a replica", || {
-            let info = text(&self.replica, &["INFO", "replication"]);
-            info.contains("role:slave") && info.contains("master_link_status:up")
+            // It closes its connections when it is told of its new place.
+            let info: Option<String> = try_query(&self.replica, &["INFO", "replication"]);
+            info.is_some_and(|info| {
+                info.contains("role:slave") && info.contains("master_link_status:up")
+            })
         });
     }
 }
@@ -83,8 +86,12 @@ pub(crate) fn sentinel(name: &str, port: u16, lines: &str) -> Server {
 }
 
 fn query<T: redis::FromRedisValue>(server: &Server, words: &[&str]) -> T {
+    try_query(server, words).unwrap()
+}
+
+fn try_query<T: redis::FromRedisValue>(server: &Server, words: &[&str]) -> Option<T> {
     let mut command = redis::Cmd::new();
-    command.arg(words).query(&mut server.connect().unwrap()).unwrap()
+    command.arg(words).query(&mut server.connect().ok()?).ok()
 }
 
 fn text(server: &Server, words: &[&str]) -> String {
