@@ -4,12 +4,12 @@ use crate::cli::choice::ChoiceArguments;
 use crate::cli::human::visible;
 use crate::cli::progress::{Bar, KeyCount};
 use crate::cli::restore::how::HowArguments;
-use crate::cli::restore::server::restored_in_words;
+use crate::cli::restore::server::{failed, restored_in_words};
 use crate::cli::server::{LoginArguments, Monotonic, Url};
 use crate::cli::snapshot::Way;
 use crate::cli::target::LossArguments;
 use crate::cli::{Exit, as_json, complain, print};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::live::cluster::{ClusterChanges, ClusterNodes};
 use crate::live::replication::ReplicationOptions;
 use crate::live::restore::{Conflict, RestoreOptions, RestoreProgress, RestoreSink, Target};
@@ -71,12 +71,6 @@ struct Report {
 
 pub(crate) fn run(arguments: &CopyArguments) -> Exit {
     arguments.run().unwrap_or_else(|exit| exit)
-}
-
-fn failed(error: Error) -> Exit {
-    let exit = if error.kind() == ErrorKind::Usage { Exit::Usage } else { Exit::Failed };
-    complain(visible(&error.to_string()));
-    exit
 }
 
 impl CopyArguments {

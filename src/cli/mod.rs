@@ -38,7 +38,7 @@ mod synth;
 mod target;
 mod when;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::time::UnixMillis;
 use clap::{Parser, Subcommand};
 use progress::Watched;
@@ -102,6 +102,16 @@ enum Exit {
     Partial = 4,
 }
 
+impl Exit {
+    /// After what was asked for could not be done.
+    fn after(error: &Error) -> Exit {
+        match error.kind() {
+            ErrorKind::Usage => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+}
+
 /// Runs the program on the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -143,6 +153,13 @@ fn now() -> UnixMillis {
 fn complain(what: impl Display) {
     // Where not even stderr can be written to, the exit code has to do.
     let _ = writeln!(io::stderr().lock(), "redkeep: {what}");
+}
+
+/// Says why it could not be done, and how that ends.
+fn failed(error: Error) -> Exit {
+    let exit = Exit::after(&error);
+    complain(error);
+    exit
 }
 
 /// Writes everything to stdout. A reader that has seen enough and left is no failure.

@@ -2,8 +2,7 @@
 
 use crate::aof::repair::{CutAt, Plan, RepairOptions, plan};
 use crate::cli::human::visible;
-use crate::cli::{Exit, as_json, complain, now, print};
-use crate::error::{Error, ErrorKind};
+use crate::cli::{Exit, as_json, failed, now, print};
 use crate::rdb::ServerVersion;
 use crate::task::{RepairOutcome, RepairPlace, repair};
 use crate::time::UnixMillis;
@@ -98,15 +97,6 @@ fn report(plan: &Plan, outcome: Option<&RepairOutcome>, json: bool) -> Result<St
         None => text += "nothing was changed; --apply with -o DIR or --in-place does it\n",
     }
     Ok(text)
-}
-
-fn failed(error: Error) -> Exit {
-    let kind = error.kind();
-    complain(error);
-    match kind {
-        ErrorKind::Usage => Exit::Usage,
-        _ => Exit::Failed,
-    }
 }
 
 /// The time by this machine's clock, as a part of names.

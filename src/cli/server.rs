@@ -1,7 +1,7 @@
 //! Which server, and how to get there: the arguments of all commands that talk to one.
 
 use crate::cli::sentinel::{SentinelArguments, Urls};
-use crate::cli::{Exit, complain};
+use crate::cli::{Exit, complain, failed};
 use crate::live::{Clock, ConnectOptions, Connection};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -112,11 +112,7 @@ impl LoginArguments {
                 self.sentinel.open(all, self.server(&server)?)
             }
         };
-        connection.map_err(|error| {
-            let usage = error.kind() == crate::ErrorKind::Usage;
-            complain(error);
-            if usage { Exit::Usage } else { Exit::Failed }
-        })
+        connection.map_err(failed)
     }
 
     /// The way to a server, with its login.

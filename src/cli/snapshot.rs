@@ -5,8 +5,8 @@ use crate::cli::log_report::LogPrintout;
 use crate::cli::progress::{Bar, KeyCount};
 use crate::cli::report::Printout;
 use crate::cli::server::{Monotonic, ServerArguments};
-use crate::cli::{Exit, as_json, complain, now, print};
-use crate::error::{Error, ErrorKind, Result};
+use crate::cli::{Exit, as_json, complain, failed, now, print};
+use crate::error::{Error, Result};
 use crate::live::cluster::ClusterNodes;
 use crate::live::replication::{Portion, ReplicationOptions};
 use crate::live::{
@@ -155,12 +155,6 @@ impl Way {
 
 pub(crate) fn run(arguments: &SnapshotArguments) -> Exit {
     arguments.run().unwrap_or_else(|exit| exit)
-}
-
-fn failed(error: Error) -> Exit {
-    let exit = if error.kind() == ErrorKind::Usage { Exit::Usage } else { Exit::Failed };
-    complain(error);
-    exit
 }
 
 impl SnapshotArguments {

@@ -5,7 +5,7 @@ use crate::cli::human::{count, several, visible};
 use crate::cli::repair::stamp;
 use crate::cli::restore::RestoreArguments;
 use crate::cli::server::{Monotonic, Url};
-use crate::cli::{Exit, Opened, Source, aof, as_json, complain, extract, print};
+use crate::cli::{Exit, Opened, Source, aof, as_json, complain, extract, failed, print};
 use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::rdb::ServerVersion;
 use crate::task::data_dir::{
@@ -226,12 +226,6 @@ fn content_in_words(content: &DataDirContent, would: bool) -> String {
         text += &format!("as {} commands in the log\n", count(commands.commands));
     }
     text
-}
-
-fn failed(error: Error) -> Exit {
-    let exit = if error.kind() == ErrorKind::Usage { Exit::Usage } else { Exit::Failed };
-    complain(error);
-    exit
 }
 
 /// Says why it was not done.

@@ -7,7 +7,7 @@ use crate::cli::restore::RestoreArguments;
 use crate::cli::restore::how::HowArguments;
 use crate::cli::server::{LoginArguments, Monotonic};
 use crate::cli::{Exit, Opened, Source, as_json, complain, print};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::live::cluster::{ClusterNodes, Look};
 use crate::live::restore::{
     Checkpoint, CompareOutcome, CompareSink, Conflict, RestoreOptions, RestoreProgress,
@@ -96,10 +96,10 @@ pub(super) fn run(arguments: &RestoreArguments) -> Result<Exit, Exit> {
     }
 }
 
-fn failed(error: Error) -> Exit {
-    let exit = if error.kind() == ErrorKind::Usage { Exit::Usage } else { Exit::Failed };
+/// Says why it could not be done, in words that are in part a server's.
+pub(crate) fn failed(error: Error) -> Exit {
     complain(visible(&error.to_string()));
-    exit
+    Exit::after(&error)
 }
 
 impl RestoreArguments {
