@@ -191,6 +191,15 @@ pub(crate) fn denial(text: &str) -> Access {
     }
 }
 
+/// Whether expiries can be asked for as they are, which is since Redis 7.0, and not only what is left.
+pub(crate) fn tells_expiries(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<bool> {
+    Ok(match ask(connection, &["PEXPIRETIME", NO_KEY])? {
+        Ok(_) => true,
+        // The right to that key is missing, and not the one to the command.
+        Err(refusal) => refusal.code == "NOPERM" && denial(&refusal.text) == Access::SomeKeys,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

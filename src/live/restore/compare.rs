@@ -4,8 +4,8 @@ use crate::digest::{ContentDigest, ContentOptions, Digest32};
 use crate::error::{Error, Result, printable};
 use crate::export::CommandForm;
 use crate::live::cluster::Look;
-use crate::live::commands::{Access, NO_KEY, denial};
-use crate::live::reply::{ask, bytes, number, settle, text, unexpected};
+use crate::live::commands::tells_expiries;
+use crate::live::reply::{bytes, number, settle, text, unexpected};
 use crate::live::restore::link::Link;
 use crate::live::restore::nodes::Nodes;
 use crate::live::restore::options::RestoreOptions;
@@ -15,7 +15,7 @@ use crate::pipe::EntrySink;
 use crate::rdb::encoding::Scalar;
 use crate::rdb::{
     Attributes, DataType, Decoder, Element, Entry, Event, EventKind, Items, Payload, Score,
-    SliceReader, ValueType, Visit, Writer,
+    SliceReader, StrBuf, ValueType, Visit, Writer,
 };
 use crate::time::UnixMillis;
 use redis::{Cmd, Pipeline, Value};
@@ -213,6 +213,7 @@ pub struct CompareSink<'s> {
     decoder: Decoder,
     /// The digest of the key that ended last.
     seen: Rc<Cell<Option<Digest32>>>,
+    buf: StrBuf,
     /// The key whose value comes, if that is compared.
     open: bool,
     waiting: Vec<Asked>,
@@ -241,11 +242,7 @@ impl<'s> CompareSink<'s> {
     }
 
     fn with(mut nodes: Nodes<'s>, target: Target, sample: Sample) -> Result<CompareSink<'s>> {
-        let exact = match ask(&mut nodes.get(0)?.connection, &["PEXPIRETIME", NO_KEY])? {
-            Ok(_) => true,
-            // The right to that key is missing, and not the one to the command.
-            Err(refusal) => refusal.code == "NOPERM" && denial(&refusal.text) == Access::SomeKeys,
-        };
+        let exact = tells_expiries(&mut nodes.get(0)?.connection)?;
         let seen = Rc::new(Cell::new(None));
         let digests = [true, false].map(|full| digest_into(full, &seen));
         Ok(CompareSink {
@@ -256,6 +253,7 @@ impl<'s> CompareSink<'s> {
             digests,
             decoder: Decoder::new(),
             seen,
+            buf: StrBuf::new(),
             open: false,
             waiting: Vec::new(),
             bytes: 0,
@@ -315,8 +313,7 @@ impl<'s> CompareSink<'s> {
         if other_db || self.waiting.len() >= BATCH.0 || self.bytes >= BATCH.1 {
             self.ask()?;
         }
-        let mut buf = crate::rdb::StrBuf::new();
-        let name = entry.key().bytes(&mut buf)?.to_vec();
+        let name = entry.key().bytes(&mut self.buf)?.to_vec();
         self.outcome.keys += 1;
         self.open = self.sample.takes(&name);
         let (db, kind, expires) = (entry.db(), entry.value_type(), entry.expires());

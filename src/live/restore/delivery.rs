@@ -209,12 +209,10 @@ impl Delivery<'_> {
 
     /// Every answer to a batch was `OK`.
     fn all_done(&mut self, batch: &Batch) {
-        let outcome = &mut self.outcome;
-        outcome.commands += batch.answers() as u64;
-        outcome.bytes += batch.bytes.len() as u64;
-        for Sent { shape, .. } in batch.sent() {
-            outcome.restored += u64::from(shape.settles());
-            outcome.plain += u64::from(shape.settles() && shape.is_plain());
+        self.outcome.commands += batch.answers() as u64;
+        self.outcome.bytes += batch.bytes.len() as u64;
+        for sent in batch.sent() {
+            self.count(sent.shape);
         }
     }
 
@@ -275,6 +273,10 @@ impl Delivery<'_> {
     fn done(&mut self, batch: &mut Batch, n: usize) {
         let Some(shape) = batch.sent().get(n).map(|sent| sent.shape) else { return };
         batch.told(n);
+        self.count(shape);
+    }
+
+    fn count(&mut self, shape: Shape) {
         self.outcome.restored += u64::from(shape.settles());
         self.outcome.plain += u64::from(shape.settles() && shape.is_plain());
     }

@@ -138,9 +138,7 @@ impl<'s> Nodes<'s> {
             *owner = node;
         }
     }
-}
 
-impl<'s> Nodes<'s> {
     /// The masters of a cluster, all of which have to be there.
     pub(super) fn cluster(look: &Look) -> Result<Nodes<'s>> {
         look.nodes.complete()?;

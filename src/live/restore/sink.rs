@@ -485,9 +485,7 @@ impl<'s> RestoreSink<'s> {
         outcome.balances()?;
         Ok(outcome)
     }
-}
 
-impl<'s> RestoreSink<'s> {
     /// A sink into all masters of a cluster. A key goes to the node that has its slot, and on to another
     /// where it has moved.
     ///

@@ -1,7 +1,7 @@
 //! A scan as a source of bytes: each page is asked for when the ones before it were read.
 
 use crate::error::{Error, Fault, Result};
-use crate::live::commands::{Access, NO_KEY, denial};
+use crate::live::commands::tells_expiries;
 use crate::live::drivers::Driver;
 use crate::live::facts::{Database, ServerFacts};
 use crate::live::info::{Info, part};
@@ -80,11 +80,7 @@ impl<'a, C: ConnectionLike + ?Sized> ScanReader<'a, C> {
         dbs.reverse();
         let functions = ask(connection, &["FUNCTION", "DUMP"])?.ok();
         let functions = functions.as_ref().and_then(bytes);
-        let exact = match ask(connection, &["PEXPIRETIME", NO_KEY])? {
-            Ok(_) => true,
-            // The right to that key is missing, and not the one to the command.
-            Err(refusal) => refusal.code == "NOPERM" && denial(&refusal.text) == Access::SomeKeys,
-        };
+        let exact = tells_expiries(connection)?;
         let own_db = connection.get_db();
         let mut pages = Pages {
             connection,
