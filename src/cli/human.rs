@@ -1,6 +1,6 @@
 //! Numbers, sizes and times for people.
 
-use crate::time::UnixMillis;
+use crate::time::{Civil, UnixMillis};
 
 /// Text of unknown origin with its control characters escaped: a dump must not steer a terminal.
 pub(crate) fn visible(text: &str) -> String {
@@ -51,17 +51,7 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// The date and time of day, in UTC.
 pub(crate) fn date(seconds: i64) -> String {
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days since 0000-03-01, in a calendar whose years begin in March.
-    let day = days.saturating_add(719_468);
-    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era.saturating_mul(400) + year + i64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let Civil { year, month, day, hour, minute, second } = Civil::of(seconds);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 

@@ -1,5 +1,7 @@
 //! Times and spans of time, as people type them.
 
+use crate::time::Civil;
+
 /// A point in time in ms since 1970: so many milliseconds, or a date in UTC with a time of day or
 /// without (`2026-11-20`, `2026-11-20 07:42:01`, `2026-11-20T07:42:01Z`).
 pub(crate) fn time(text: &str) -> Result<i64, String> {
@@ -30,28 +32,8 @@ pub(crate) fn date(text: &str) -> Option<i64> {
     };
     let [year, month, day] = numbers(day, '-')?;
     let [hour, minute, second] = numbers(clock, ':')?;
-    let in_range = (1..=9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=days_of(year, month)).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second < 60;
-    if !in_range {
-        return None;
-    }
-    // Days since 0000-03-01, in a calendar whose years begin in March.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    Some(((days - 719_468) * 86_400 + hour * 3600 + minute * 60 + second) * 1000)
-}
-
-fn days_of(year: i64, month: i64) -> i64 {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+    let civil = Civil { year, month, day, hour, minute, second };
+    civil.seconds().map(|seconds| seconds * 1000)
 }
 
 /// Three numbers without signs.
