@@ -16,6 +16,12 @@ pub(in crate::task) trait Receives: SnapshotReceiver {
     fn has_begun(&self) -> bool;
 }
 
+/// Whoever can do without what was given, and receive another.
+pub(in crate::task) trait StartsOver: Receives {
+    /// What was given is not wanted, and nothing was given now.
+    fn start_over(&mut self);
+}
+
 /// In this order.
 const WAYS: [Driver; 3] = [Driver::Bgsave, Driver::Replication, Driver::Scan];
 

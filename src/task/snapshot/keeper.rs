@@ -8,7 +8,7 @@ use crate::live::{Driver, PinnedFile, PinnedLog, SnapshotReceiver};
 use crate::rdb::check::{CheckOptions, Report, Verdict};
 use crate::task::copy_checked;
 use crate::task::log_folder::{LogFolder, LogTarget};
-use crate::task::snapshot::auto::Receives;
+use crate::task::snapshot::auto::{Receives, StartsOver};
 use crate::task::snapshot::options::SnapshotTarget;
 use crate::task::snapshot::outcome::{LogOutcome, SnapshotProgress};
 use std::fs::File;
@@ -119,6 +119,13 @@ impl Receives for Keeper<'_> {
     }
 }
 
+impl StartsOver for Keeper<'_> {
+    fn start_over(&mut self) {
+        self.begun = false;
+        self.kept = None;
+    }
+}
+
 impl SnapshotReceiver for Keeper<'_> {
     fn dump(&mut self, bytes: &mut dyn Read, len: Option<u64>) -> Result<()> {
         self.begun = true;
@@ -134,13 +141,7 @@ impl SnapshotReceiver for Keeper<'_> {
 
     fn log(&mut self, log: &PinnedLog) -> Result<()> {
         self.begun = true;
-        let ends = match log.files().split_last() {
-            Some((last, others)) => {
-                let ends = others.iter().map(PinnedFile::size);
-                ends.chain([last_boundary(last)?]).collect::<Vec<_>>()
-            }
-            None => Vec::new(),
-        };
+        let ends = ends(log)?;
         let (len, mut done) = (ends.iter().sum(), 0);
         let cut_bytes = log.bytes().saturating_sub(len);
         let files = log.files().iter().zip(ends);
@@ -166,6 +167,13 @@ impl SnapshotReceiver for Keeper<'_> {
         self.kept = Some(Kept::Single(place, Box::new(LogOutcome { report, cut_bytes })));
         Ok(())
     }
+}
+
+/// Up to where the files of a log are taken.
+pub(in crate::task) fn ends(log: &PinnedLog) -> Result<Vec<u64>> {
+    let Some((last, others)) = log.files().split_last() else { return Ok(Vec::new()) };
+    let whole = others.iter().map(PinnedFile::size);
+    Ok(whole.chain([last_boundary(last)?]).collect())
 }
 
 /// Up to where the last file of a log that is being written can be taken. What is wrong with it otherwise

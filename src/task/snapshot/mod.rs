@@ -13,8 +13,14 @@ mod outcome;
 mod replica;
 mod run;
 
+#[cfg(feature = "repo")]
+pub(super) use auto::StartsOver;
 pub(super) use auto::{Receives, taken};
 pub use cluster::{ClusterSnapshot, ShardSnapshot, snapshot_cluster};
+#[cfg(feature = "repo")]
+pub(super) use keeper::ends;
 pub use options::{ReplicaOptions, SnapshotOptions, SnapshotTarget};
 pub use outcome::{LogOutcome, ReplicaUse, SnapshotOutcome, SnapshotProgress};
+#[cfg(feature = "repo")]
+pub(super) use run::{Run, run};
 pub use run::{snapshot, snapshot_of_files, snapshot_watched, take};

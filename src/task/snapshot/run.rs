@@ -5,7 +5,7 @@ use crate::file::place::Place;
 use crate::live::DriverReport;
 use crate::live::{Clock, Connection, CopyingFiles, Driver, SnapshotDriver, Taken};
 use crate::rdb::check::CheckOptions;
-use crate::task::snapshot::auto::taken;
+use crate::task::snapshot::auto::{StartsOver, taken};
 use crate::task::snapshot::keeper::{Keeper, Settled};
 use crate::task::snapshot::options::{SnapshotOptions, SnapshotTarget};
 use crate::task::snapshot::outcome::{ReplicaUse, SnapshotOutcome, SnapshotProgress};
@@ -67,32 +67,50 @@ pub fn snapshot_watched(
     if options.driver != Some(Driver::Files) {
         drop(Place::create(&target.path, target.replace)?);
     }
+    let mut keeper = keeper(target, &options.check, watch);
+    let run = run(server, clock, options, &mut keeper)?;
+    outcome(run.taken, run.why_not, keeper, run.replica)
+}
+
+/// A snapshot that somebody received.
+pub(in crate::task) struct Run {
+    pub(in crate::task) taken: Taken,
+    /// The ways that would have come first, and why they were not gone.
+    pub(in crate::task) why_not: Vec<DriverReport>,
+    /// Which replica was asked, or why none, where one was asked for.
+    pub(in crate::task) replica: Option<ReplicaUse>,
+}
+
+/// Has somebody receive a snapshot, of a replica where one is asked for and will do.
+pub(in crate::task) fn run(
+    server: &mut Connection,
+    clock: &(impl Clock + ?Sized),
+    options: &SnapshotOptions,
+    receiver: &mut impl StartsOver,
+) -> Result<Run> {
     let Some(rules) = &options.replica else {
-        let mut keeper = keeper(target, &options.check, watch);
-        let (taken, why_not) = taken(server, clock, options, &mut keeper)?;
-        return outcome(taken, why_not, keeper, None);
+        let (taken, why_not) = taken(server, clock, options, receiver)?;
+        return Ok(Run { taken, why_not, replica: None });
     };
     let mut usage = ReplicaUse::default();
     match replica::find(server, rules)? {
         Err(why_not) => usage.why_not = why_not,
         Ok(mut found) => {
-            let mut keeper = keeper(target, &options.check, watch);
-            let result = taken(&mut found.server, clock, options, &mut keeper);
+            let result = taken(&mut found.server, clock, options, receiver);
             let address = found.usage.address.clone().unwrap_or_default();
             match result {
                 Ok((taken, why_not)) => match replica::behind(server, &mut found.server) {
                     Ok(Ok(behind)) if behind <= rules.most_behind => {
                         found.usage.behind_after = Some(behind);
-                        return outcome(taken, why_not, keeper, Some(found.usage));
+                        return Ok(Run { taken, why_not, replica: Some(found.usage) });
                     }
-                    // What was taken is not put into its place, and gone.
                     Ok(Ok(behind)) => {
                         usage.why_not.push(format!("{address}: {behind} bytes behind in the end"));
                     }
                     Ok(Err(why)) => usage.why_not.push(format!("{address}: in the end, {why}")),
                     Err(error) => usage.why_not.push(format!("{address}: in the end, {error}")),
                 },
-                Err(error) if keeper.begun || rules.required => {
+                Err(error) if receiver.has_begun() || rules.required => {
                     return Err(error.in_file(address));
                 }
                 Err(error) => usage.why_not.push(error.in_file(address).to_string()),
@@ -103,9 +121,10 @@ pub fn snapshot_watched(
         let why = usage.why_not.join("; ");
         return Err(Error::from_fault(Fault::NoServer).with_detail(why));
     }
-    let mut keeper = keeper(target, &options.check, watch);
-    let (taken, why_not) = taken(server, clock, options, &mut keeper)?;
-    outcome(taken, why_not, keeper, Some(usage))
+    // What was taken of the replica is not put into its place, and gone.
+    receiver.start_over();
+    let (taken, why_not) = taken(server, clock, options, receiver)?;
+    Ok(Run { taken, why_not, replica: Some(usage) })
 }
 
 /// Copies the files in a data directory whose server is not running, or not asked:
