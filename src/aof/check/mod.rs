@@ -47,4 +47,6 @@ pub use options::AofCheckOptions;
 pub use report::{
     Cut, DbCommands, FileReport, Finding, Outcome, Report, Target, TimeRange, Verdict,
 };
+#[cfg(feature = "repo")]
+pub(crate) use set::StreamedSet;
 pub use set::{check_fileset, check_log};

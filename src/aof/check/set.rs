@@ -71,13 +71,46 @@ pub fn check_fileset(path: &Path, options: &AofCheckOptions) -> Result<Report> {
     let mut set = Set::new(options);
     for (at, log) in fileset.files.iter().enumerate() {
         let file = set.file(log)?;
-        set.among(log, &file, at + 1 == fileset.files.len());
+        set.among((&log.name, log.kind, log.content), &file, at + 1 == fileset.files.len());
         set.files.push(file);
     }
     for trap in &fileset.traps {
         set.trap(trap, fileset.startup);
     }
     Ok(set.report(fileset.layout, fileset.startup, server))
+}
+
+/// A log of several files whose bytes come from somewhere else than their paths.
+#[cfg(feature = "repo")]
+pub(crate) struct StreamedSet<'o>(Set<'o>);
+
+#[cfg(feature = "repo")]
+impl<'o> StreamedSet<'o> {
+    pub(crate) fn new(options: &'o AofCheckOptions) -> StreamedSet<'o> {
+        StreamedSet(Set::new(options))
+    }
+
+    /// Reads the next file, to its end.
+    pub(crate) fn file(
+        &mut self,
+        source: impl Read,
+        (name, kind, content): (&str, FileKind, Content),
+        last: bool,
+    ) -> Result<()> {
+        let set = &mut self.0;
+        let again = || Ok(None::<Empty>);
+        let file = file::check(source, name, kind, set.options, &mut set.totals, again)?;
+        set.among((name, kind, content), &file, last);
+        set.files.push(file);
+        Ok(())
+    }
+
+    /// What they come to.
+    pub(crate) fn report(self, server: ServerVersion) -> Report {
+        let empty = self.0.files.iter().all(|file| file.bytes == 0);
+        let startup = if empty { Startup::Empty } else { Startup::Loads };
+        self.0.report(Layout::Parts, startup, server)
+    }
 }
 
 /// The files as the target finds them; where there is none, as the newest server that reads them.
@@ -127,8 +160,12 @@ impl<'o> Set<'o> {
     }
 
     /// What a file means where it stands: those before it are in `files`.
-    fn among(&mut self, log: &LogFile, file: &FileReport, last: bool) {
-        let name = &log.name;
+    fn among(
+        &mut self,
+        (name, kind, content): (&str, FileKind, Content),
+        file: &FileReport,
+        last: bool,
+    ) {
         if !last && matches!(file.verdict, Verdict::TornTail | Verdict::OpenMulti) {
             self.verdict = Verdict::BrokenSet;
             let message =
@@ -137,7 +174,7 @@ impl<'o> Set<'o> {
                     .to_owned();
             self.find("torn_not_last", Severity::Damage, name, message);
         }
-        if log.kind == FileKind::Base && log.content == Content::Empty && name.ends_with(".rdb") {
+        if kind == FileKind::Base && content == Content::Empty && name.ends_with(".rdb") {
             let message =
                 "the base is empty: servers start without what was in it, and none writes \
                            an RDB of no bytes"

@@ -71,7 +71,21 @@ pub fn check_slice(input: &[u8], options: &CheckOptions) -> Report {
 /// Only `Io`: whatever is wrong with the content is in the report.
 pub fn check_stream(source: impl Read, options: &CheckOptions) -> Result<Report> {
     let mut check = Checker::new(options);
-    check.read(source)?;
+    check.read(source, u64::MAX, |_| u64::MAX)?;
+    check.finish_again(|| Ok(None::<std::io::Empty>))
+}
+
+/// As [`check_stream`]; at the first key's record that begins at `border` or later `cut` is told where it
+/// begins, and says from where on it wants to know of the next.
+#[cfg(feature = "repo")]
+pub(crate) fn check_stream_cut(
+    source: impl Read,
+    options: &CheckOptions,
+    border: u64,
+    cut: impl FnMut(u64) -> u64,
+) -> Result<Report> {
+    let mut check = Checker::new(options);
+    check.read(source, border, cut)?;
     check.finish_again(|| Ok(None::<std::io::Empty>))
 }
 
@@ -89,7 +103,7 @@ pub fn check_stream(source: impl Read, options: &CheckOptions) -> Result<Report>
 pub fn check_file(mut source: impl Read + Seek, options: &CheckOptions) -> Result<Report> {
     let start = source.stream_position()?;
     let mut check = Checker::new(options);
-    check.read(&mut source)?;
+    check.read(&mut source, u64::MAX, |_| u64::MAX)?;
     check.finish_again(|| {
         source.seek(SeekFrom::Start(start))?;
         Ok(Some(source))
@@ -182,13 +196,23 @@ impl<'o> Checker<'o> {
     }
 
     /// Reads a stream to its end and what follows it.
-    fn read(&mut self, source: impl Read) -> Result<()> {
+    fn read(
+        &mut self,
+        source: impl Read,
+        mut border: u64,
+        mut cut: impl FnMut(u64) -> u64,
+    ) -> Result<()> {
         let mut reader =
             StreamReader::with_limits(source, &self.options.limits).checksum(ChecksumMode::Report);
         'all: loop {
             for _ in 0..BATCH {
                 match reader.next() {
-                    Ok(Some(event)) => self.event(event),
+                    Ok(Some(event)) => {
+                        if event.offset() >= border && event.begins_key() {
+                            border = cut(event.offset());
+                        }
+                        self.event(event);
+                    }
                     Ok(None) => break 'all,
                     Err(error) if error.is_io() => return Err(error),
                     Err(error) => self.damage(&error),

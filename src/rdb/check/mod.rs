@@ -34,6 +34,8 @@ mod stream;
 mod value;
 
 pub(crate) use checker::Checker;
+#[cfg(feature = "repo")]
+pub(crate) use checker::check_stream_cut;
 pub use checker::{check_file, check_slice, check_stream};
 pub use options::CheckOptions;
 pub use report::{

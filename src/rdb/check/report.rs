@@ -13,7 +13,8 @@ use std::fmt;
 /// assert_eq!("elements".parse(), Ok(Level::Elements));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "json", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "json", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Level {
     /// Every record can be told from the next, and the checksum fits.
