@@ -186,6 +186,18 @@ faults! {
     VolumeShort Truncated "volume_short" "the volume is shorter than recorded",
     VolumeLong Corrupt "volume_long" "the volume is longer than recorded",
     VolumeDigest Checksum "volume_digest" "the volume's bytes are not those that were stored",
+    ArchiveNone Store "archive_none" "there is no archive here",
+    ArchiveExists Store "archive_exists" "there is an archive here already",
+    ArchiveRecord Corrupt "archive_record" "what says which archive this is, is malformed",
+    ArchiveFormat Unsupported "archive_format" "it was written in a newer form than this program knows",
+    BackupNone Store "backup_none" "there is no such backup",
+    BackupRecord Corrupt "backup_record" "the manifest of the backup is malformed or contradicts itself",
+    BackupDigest Checksum "backup_digest" "the manifest of the backup is not what was stored",
+    BackupOther Corrupt "backup_other" "this is the manifest of another backup",
+    BackupContent Checksum "backup_content" "what is in the backup is not what went into it",
+    LockHeld Store "lock_held" "somebody else is at work on this stream",
+    LockLost Store "lock_lost" "the lock on this stream was lost to somebody else",
+    StoreFull Store "store_full" "the store has no room for it",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }
 
@@ -372,7 +384,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         use Fault::{
-            ChangedMeanwhile, Deadline, LogUnproven, NoServer, SaveFailed, SaveUnproven,
+            ChangedMeanwhile, Deadline, LockHeld, LogUnproven, NoServer, SaveFailed, SaveUnproven,
             ServerBusy, ServerLoading, ServerNoMaster, ServerRestarted, StoreUnavailable,
             TransferCut,
         };
@@ -384,6 +396,7 @@ impl Error {
             Some(
                 ChangedMeanwhile
                     | Deadline
+                    | LockHeld
                     | LogUnproven
                     | NoServer
                     | SaveFailed

@@ -42,7 +42,7 @@ const OPTIONAL: [(&str, &[&str]); 21] = [
     ("redis", &["live"]),
     ("regex", &["regex"]),
     ("reqwest", &["s3"]),
-    ("rustix", &["live"]),
+    ("rustix", &["live", "repo"]),
     ("rustls", &["live-tls", "s3"]),
     ("rustls-native-certs", &["live-tls", "s3"]),
     ("serde", &["json"]),

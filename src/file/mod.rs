@@ -3,3 +3,5 @@
 pub(crate) mod folder;
 pub(crate) mod leftovers;
 pub(crate) mod place;
+#[cfg(any(feature = "live", feature = "repo"))]
+pub(crate) mod space;

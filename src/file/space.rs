@@ -1,4 +1,4 @@
-//! How much room a server's disk has, where it is mounted here.
+//! How much room a disk has.
 
 use std::path::Path;
 

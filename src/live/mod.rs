@@ -50,7 +50,6 @@ mod scan;
 pub mod sentinel;
 pub(crate) mod settings;
 mod snapshot;
-mod space;
 
 pub use clock::{Clock, Ticking, Timer};
 pub use commands::{Access, CommandAccess};

@@ -1,6 +1,7 @@
 //! All that is asked of a server before anything is done with it.
 
 use crate::error::Result;
+use crate::file::space;
 use crate::live::commands::{CommandAccess, find_out};
 use crate::live::drivers::{DriverReport, drivers};
 use crate::live::facts::{Database, Files, Memory, Module, Replication, ServerFacts};
@@ -10,7 +11,6 @@ use crate::live::persistence::{CrashLoss, Persistence};
 use crate::live::preflight::{Finding, Skew, preflight};
 use crate::live::reply::{ask, list, number};
 use crate::live::settings::{Settings, SettingsSource};
-use crate::live::space;
 use crate::time::UnixMillis;
 use redis::ConnectionLike;
 use std::path::PathBuf;

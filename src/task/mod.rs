@@ -5,6 +5,8 @@
 //! or [`LogFolder`] (a log of several files).
 
 mod aof;
+#[cfg(feature = "repo")]
+mod backup;
 #[cfg(feature = "json")]
 mod cat;
 #[cfg(feature = "live")]
@@ -13,21 +15,33 @@ mod copy_checked;
 #[cfg(feature = "live")]
 pub mod data_dir;
 mod extract;
+#[cfg(feature = "repo")]
+mod fetch;
 pub(crate) mod log_folder;
 mod repair;
 #[cfg(feature = "live")]
 mod restore;
 #[cfg(feature = "live")]
 mod snapshot;
+#[cfg(feature = "repo")]
+mod verify;
 
 pub use crate::file::place::Place;
 pub use aof::{AofOptions, AofOutcome, aof_from_aof, aof_from_dump, dump_from_aof};
+#[cfg(feature = "repo")]
+pub use backup::{
+    BackupOptions, BackupOutcome, BackupProgress, SealChoice, backup, backup_watched,
+};
+#[cfg(all(feature = "repo", feature = "live"))]
+pub use backup::{backup_cluster, backup_files, backup_server};
 #[cfg(feature = "json")]
 pub use cat::{CatFormat, CatOptions, CatOutcome, cat_aof};
 #[cfg(feature = "live")]
 pub use copy::{CopyOutcome, copy};
 pub use copy_checked::copy_checked;
 pub use extract::{ExtractOptions, ExtractOutcome, extract};
+#[cfg(feature = "repo")]
+pub use fetch::{FetchOptions, Fetched, fetch};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
 pub use repair::{RepairOutcome, RepairPlace, RepairStep, repair, repair_watched};
 #[cfg(all(feature = "live", feature = "digest"))]
@@ -40,3 +54,5 @@ pub use snapshot::{
     SnapshotOutcome, SnapshotProgress, SnapshotTarget, snapshot, snapshot_cluster,
     snapshot_of_files, snapshot_watched, take,
 };
+#[cfg(feature = "repo")]
+pub use verify::{VerifyOptions, verify};

@@ -62,7 +62,7 @@ fn fill(source: &mut impl Read, buf: &mut [u8]) -> Result<()> {
     })
 }
 
-pub(super) fn sha256(bytes: &[u8]) -> Digest32 {
+pub(in crate::repo) fn sha256(bytes: &[u8]) -> Digest32 {
     Digest32::new(Sha256::digest(bytes).into())
 }
 

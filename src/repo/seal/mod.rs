@@ -142,6 +142,7 @@ mod sealer;
 mod table;
 mod volumes;
 
+pub(in crate::repo) use crypt::sha256 as digest_of;
 pub use keys::{Identities, Passphrase, Recipients};
 pub use part::{SealedPart, Volume};
 pub use ranges::RangeReader;

@@ -249,7 +249,7 @@ pub struct Volumes<S: VolumeSource> {
 }
 
 impl<S: VolumeSource> Volumes<S> {
-    pub(super) fn new(source: S, part: &SealedPart) -> Self {
+    pub(in crate::repo) fn new(source: S, part: &SealedPart) -> Self {
         let left = part.volumes.clone().into_iter();
         Volumes { source, left, open: None, failed: false }
     }

@@ -4,6 +4,7 @@ use crate::error::{Error, Fault, Result};
 use crate::repo::store::ObjectName;
 use std::io::Write;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A place for objects, used from any thread; see the [module](crate::repo::store) for what it
 /// promises.
@@ -81,6 +82,14 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Bytes that can still be written; None where the store does not say. A service has no such number.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn free(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Removes what writers left that were killed, where the store can tell it from what is being
     /// written. Nothing of it was ever listed.
     ///
@@ -90,6 +99,58 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 }
+
+/// A store that is shared, or whose kind shows only when the program runs.
+macro_rules! behind {
+    ($($pointer:ident)*) => {$(
+        impl<S: Store + ?Sized> Store for $pointer<S> {
+            fn stat(&self, name: &ObjectName) -> Result<Option<u64>> {
+                (**self).stat(name)
+            }
+
+            fn range(&self, name: &ObjectName, range: Range<u64>) -> Result<Vec<u8>> {
+                (**self).range(name, range)
+            }
+
+            fn get(&self, name: &ObjectName, limit: u64) -> Result<Vec<u8>> {
+                (**self).get(name, limit)
+            }
+
+            fn put(&self, name: &ObjectName, bytes: &[u8], if_exists: IfExists) -> Result<()> {
+                (**self).put(name, bytes, if_exists)
+            }
+
+            fn writer(
+                &self,
+                name: &ObjectName,
+                if_exists: IfExists,
+            ) -> Result<Box<dyn ObjectWriter>> {
+                (**self).writer(name, if_exists)
+            }
+
+            fn list(&self, folder: Option<&ObjectName>) -> Result<Vec<Object>> {
+                (**self).list(folder)
+            }
+
+            fn delete(&self, name: &ObjectName) -> Result<()> {
+                (**self).delete(name)
+            }
+
+            fn largest_object(&self) -> Option<u64> {
+                (**self).largest_object()
+            }
+
+            fn free(&self) -> Result<Option<u64>> {
+                (**self).free()
+            }
+
+            fn clean(&self) -> Result<()> {
+                (**self).clean()
+            }
+        }
+    )*};
+}
+behind!(Arc Box);
 
 /// An object that is being written. Dropped without a [`commit`](Self::commit), it never was.
 ///

@@ -276,6 +276,10 @@ impl<S: Store + 'static> Store for FaultStore<S> {
         self.inner.largest_object()
     }
 
+    fn free(&self) -> Result<Option<u64>> {
+        self.inner.free()
+    }
+
     fn clean(&self) -> Result<()> {
         match self.begin(Operation::Clean, None) {
             None => self.inner.clean(),

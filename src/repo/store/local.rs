@@ -3,6 +3,7 @@
 use crate::error::{Error, Fault, Result};
 use crate::file::leftovers;
 use crate::file::place::{Place, folder_of, sync_folder};
+use crate::file::space;
 use crate::repo::store::contract::{exists, folder_error, missing};
 use crate::repo::store::{IfExists, Object, ObjectName, ObjectWriter, Store};
 use std::fs::{self, File};
@@ -193,6 +194,10 @@ impl Store for LocalStore {
         leftovers::remove(folder);
         self.remove_empty(folder);
         Ok(())
+    }
+
+    fn free(&self) -> Result<Option<u64>> {
+        Ok(space::free(&self.root))
     }
 
     fn clean(&self) -> Result<()> {

@@ -55,6 +55,11 @@ impl ObjectName {
         ObjectName::new(format!("{}/{rest}", self.0))
     }
 
+    /// One that is known to be right.
+    pub(crate) fn of_part(part: &'static str) -> ObjectName {
+        ObjectName(part.to_owned())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
