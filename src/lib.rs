@@ -16,8 +16,9 @@
 //! - `live` (feature `live`) asks running servers what they are and would lose, and takes snapshots;
 //!   `task::data_dir` restores into the directories of servers that are stopped.
 //! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
-//! - `repo` (feature `repo`) is to be the archive of backups; so far it has stores for objects, and seals
-//!   what they keep: compressed, encrypted, in volumes, and readable in part.
+//! - `repo` (feature `repo`) is to be the archive of backups; so far it has stores for objects, seals
+//!   what they keep (compressed, encrypted, in volumes, and readable in part), and decides which backups
+//!   to keep.
 //! - The [`guide`] explains dumps and checks in prose.
 //!
 //! Which keys are in a dump, and of what type:
@@ -95,7 +96,7 @@
 //! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
 //! | `live` | `live`: running servers and snapshots of them | redis, without its defaults |
 //! | `live-tls` | TLS for `live` | rustls with ring, `live` |
-//! | `repo` | `repo`: stores for backups, sealed parts of them | zstd (C), age, sha2, `digest` |
+//! | `repo` | `repo`: stores for backups, sealed parts of them, retention | zstd (C), age, sha2, jiff, `digest` |
 //! | `repo-ssh` | keys of SSH for `repo` | rsa (RUSTSEC-2023-0071), `repo` |
 //! | `opendal` | stores through opendal | opendal, tokio, `repo` |
 //! | `s3` | stores in S3 | reqwest, rustls with ring, `opendal` |

@@ -29,13 +29,14 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 21] = [
+const OPTIONAL: [(&str, &[&str]); 22] = [
     ("age", &["repo"]),
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
     ("blake3", &["digest"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
+    ("jiff", &["repo"]),
     ("memmap2", &["mmap"]),
     ("opendal", &["opendal"]),
     ("opendal-http-transport-reqwest", &["s3"]),

@@ -1,6 +1,7 @@
 //! The archive of backups, where no server is asked. (Feature `repo`.)
 //!
 //! - [`Archive`]: which backups there are, and [`StoredBackup`]: one of them, by its [`Manifest`].
+//! - [`retention`]: which backups to keep, and which may go.
 //! - [`store`]: the places that its objects are kept in.
 //! - [`seal`]: a part of a backup as it is stored, compressed, encrypted and cut into volumes.
 //!
@@ -37,6 +38,7 @@ mod archive;
 mod certificate;
 mod manifest;
 mod names;
+pub mod retention;
 pub mod seal;
 pub mod store;
 
