@@ -6,7 +6,7 @@ use crate::cli::progress::{Bar, KeyCount};
 use crate::cli::restore::how::HowArguments;
 use crate::cli::restore::server::{failed, restored_in_words};
 use crate::cli::server::{LoginArguments, Monotonic, Url};
-use crate::cli::snapshot::Way;
+use crate::cli::snapshot::how::Way;
 use crate::cli::target::LossArguments;
 use crate::cli::{Exit, as_json, complain, print};
 use crate::error::Result;

@@ -18,9 +18,9 @@ pub(crate) struct ServerArguments {
     /// The server, as redis://host:6379/0, rediss:// (TLS), valkey://, valkeys:// or unix:///path.
     /// A password in it is seen by all users of this machine: use --password-file, or the
     /// environment's REDKEEP_PASSWORD
-    url: Url,
+    pub(crate) url: Url,
     #[command(flatten)]
-    login: LoginArguments,
+    pub(crate) login: LoginArguments,
 }
 
 /// How to get to a server, wherever it is.
@@ -58,6 +58,14 @@ impl Url {
     }
 }
 
+impl Url {
+    /// The folder that was given in place of a URL.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        let path = Path::new(&self.0);
+        (!self.0.contains("://") && path.is_dir()).then_some(path)
+    }
+}
+
 impl std::fmt::Debug for Url {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Url")
@@ -91,12 +99,6 @@ impl ServerArguments {
     /// Connects, or says why not.
     pub(crate) fn open(&self) -> Result<Connection, Exit> {
         self.login.open(&self.url)
-    }
-
-    /// The folder that was given in place of a URL.
-    pub(crate) fn folder(&self) -> Option<&Path> {
-        let path = Path::new(&self.url.0);
-        (!self.url.0.contains("://") && path.is_dir()).then_some(path)
     }
 }
 

@@ -1,29 +1,25 @@
 //! `redkeep snapshot`: a dump of a running server, checked while it is written.
 
+pub(crate) mod how;
+
 use crate::cli::human::{ago, several, size};
 use crate::cli::log_report::LogPrintout;
 use crate::cli::progress::{Bar, KeyCount};
 use crate::cli::report::Printout;
 use crate::cli::server::{Monotonic, ServerArguments};
+use crate::cli::snapshot::how::{HowToTake, Way};
 use crate::cli::{Exit, as_json, complain, failed, now, print};
-use crate::error::{Error, Result};
 use crate::live::cluster::ClusterNodes;
-use crate::live::replication::{Portion, ReplicationOptions};
-use crate::live::{
-    Connection, Driver, FilesOptions, ProbeOptions, SaveOptions, ScanOptions, Taken,
-};
-use crate::rdb::ServerVersion;
-use crate::rdb::check::CheckOptions;
+use crate::live::{Driver, Taken};
 use crate::task::{
-    ClusterSnapshot, ReplicaOptions, SnapshotOptions, SnapshotOutcome, SnapshotProgress,
-    SnapshotTarget, snapshot_cluster, snapshot_of_files, snapshot_watched,
+    ClusterSnapshot, SnapshotOptions, SnapshotOutcome, SnapshotProgress, SnapshotTarget,
+    snapshot_cluster, snapshot_of_files, snapshot_watched,
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::fmt::Write;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Take a snapshot of a running server, and check it while it is written
 ///
@@ -43,114 +39,11 @@ pub(crate) struct SnapshotArguments {
     /// Replace the output if it exists; a folder is moved aside
     #[arg(long)]
     force: bool,
-    /// How to take it
-    #[arg(long, value_enum, default_value_t = Way::Auto)]
-    driver: Way,
-    /// The server's dump file as seen from here, where the server does not say or is elsewhere
-    #[arg(long, value_name = "FILE")]
-    dump_file: Option<PathBuf>,
-    /// How long the server may take to save, or to send all of it
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
-    deadline: u64,
-    /// Function libraries and no keys, by replication; Redis 7.0 on
-    #[arg(long)]
-    functions_only: bool,
-    /// Take one of every master of the cluster, into a folder: one dump for each shard
-    #[arg(long, conflicts_with = "dump_file")]
-    cluster: bool,
-    /// Take it from a replica where one is online, reachable with the same login and near enough
-    #[arg(long)]
-    prefer_replica: bool,
-    /// Bytes of history that a replica may lack
-    #[arg(long, value_name = "BYTES", requires = "prefer_replica",
-        default_value_t = ReplicaOptions::default().most_behind)]
-    replica_lag: u64,
-    /// Fail where no replica will do, instead of asking the master
-    #[arg(long, requires = "prefer_replica")]
-    replica_only: bool,
     #[command(flatten)]
-    scan: ScanArguments,
-    #[command(flatten)]
-    files: FilesArguments,
+    how: HowToTake,
     /// Print what was done and found as one JSON document
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "With --driver scan")]
-struct ScanArguments {
-    /// Keys of this pattern, as of KEYS
-    #[arg(long, value_name = "GLOB")]
-    pattern: Option<String>,
-    /// Keys of this type, as of TYPE; Redis 6.0 on
-    #[arg(long = "type", value_name = "TYPE")]
-    data_type: Option<String>,
-    /// Keys of this database; may be repeated [default: all]
-    #[arg(long, value_name = "N")]
-    db: Vec<u64>,
-    /// Take along how long each key was not used
-    #[arg(long)]
-    idle: bool,
-    /// Take along how often each key is used; under an LFU policy
-    #[arg(long)]
-    freq: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "With --driver files")]
-struct FilesArguments {
-    /// The server's data directory as seen from here [default: what the server says]
-    #[arg(long, value_name = "FOLDER")]
-    dir: Option<PathBuf>,
-    /// The server's redis.conf, where no server says what its files are called
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Whether the server keeps a log, and so loads that and no dump [default: what the server or its
-    /// redis.conf says, else which of both is there]
-    #[arg(long, value_enum)]
-    appendonly: Option<YesNo>,
-    /// Which server the files are of, as redis-6.2, where none is asked and that makes a difference
-    #[arg(long = "for", value_name = "SERVER")]
-    target: Option<ServerVersion>,
-    /// Keep the server from rewriting its log while that is pinned
-    #[arg(long)]
-    hold_rewrites: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum YesNo {
-    Yes,
-    No,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Way {
-    /// By bgsave where that is open, else by replication, else by scan
-    Auto,
-    /// BGSAVE, and the file that it writes
-    Bgsave,
-    /// SAVE, and the file that it writes: nobody else is answered meanwhile
-    Save,
-    /// As a replica gets it: over the connection, from one moment
-    Replication,
-    /// SCAN and DUMP, key by key: not from one moment
-    Scan,
-    /// The files as they lie there: the log where the server keeps one, else the dump, however old
-    Files,
-}
-
-impl Way {
-    pub(crate) fn driver(self) -> Option<Driver> {
-        match self {
-            Way::Auto => None,
-            Way::Bgsave => Some(Driver::Bgsave),
-            Way::Save => Some(Driver::Save),
-            Way::Replication => Some(Driver::Replication),
-            Way::Scan => Some(Driver::Scan),
-            Way::Files => Some(Driver::Files),
-        }
-    }
 }
 
 pub(crate) fn run(arguments: &SnapshotArguments) -> Exit {
@@ -159,7 +52,7 @@ pub(crate) fn run(arguments: &SnapshotArguments) -> Exit {
 
 impl SnapshotArguments {
     fn run(&self) -> Result<Exit, Exit> {
-        let mut options = self.options().map_err(failed)?;
+        let mut options = self.how.options(self.server.url.folder()).map_err(failed)?;
         let target = SnapshotTarget::new(&self.output).replace(self.force);
         let mut shown = Shown(None);
         let mut watch = |progress: &SnapshotProgress| {
@@ -167,13 +60,13 @@ impl SnapshotArguments {
             ControlFlow::Continue(())
         };
         let clock = Monotonic::start();
-        if self.cluster {
+        if self.how.cluster {
             return self.cluster(&clock, &options, &target, &mut watch);
         }
-        let outcome = match self.server.folder() {
+        let outcome = match self.server.url.folder() {
             Some(_) => snapshot_of_files(&clock, &options, &target, &mut watch),
             None => {
-                let mut server = self.open()?;
+                let mut server = self.how.open(&self.server.login, &self.server.url)?;
                 options.replication.stall = server.options().timeout;
                 snapshot_watched(&mut server, &clock, &options, &target, &mut watch)
                     .map_err(|error| error.in_file(server.address()))
@@ -227,59 +120,6 @@ impl SnapshotArguments {
         Ok(if taken.is_sound() { Exit::Done } else { Exit::Findings })
     }
 
-    /// SAVE is answered when it is done.
-    fn open(&self) -> Result<Connection, Exit> {
-        let server = self.server.open()?;
-        if self.driver != Way::Save {
-            return Ok(server);
-        }
-        let options = server.options().clone();
-        let patience = options.timeout.max(Duration::from_secs(self.deadline));
-        Connection::open(options.timeout(patience)).map_err(failed)
-    }
-
-    fn options(&self) -> Result<SnapshotOptions> {
-        let deadline = Duration::from_secs(self.deadline);
-        let mut save = SaveOptions::default().deadline(deadline);
-        save.file.clone_from(&self.dump_file);
-        let mut probe = ProbeOptions::default();
-        probe.dump_file.clone_from(&self.dump_file);
-        probe.config_file.clone_from(&self.files.config);
-        let mut replication = ReplicationOptions::default().deadline(deadline);
-        let mut driver = self.driver.driver();
-        if self.functions_only {
-            replication = replication.portion(Portion::Functions);
-            if driver.is_some_and(|driver| driver != Driver::Replication) {
-                return Err(Error::usage("functions alone come by replication only"));
-            }
-            driver = Some(Driver::Replication);
-        }
-        let scan = self.scan.options();
-        if scan.is_some() && driver.is_none_or(|driver| driver != Driver::Scan) {
-            return Err(Error::usage("keys are chosen with --driver scan only"));
-        }
-        let files = self.files.options(self.server.folder())?;
-        if self.server.folder().is_some() {
-            if driver.is_some_and(|driver| driver != Driver::Files) {
-                return Err(Error::usage("a folder is no server: its files can be taken"));
-            }
-            driver = Some(Driver::Files);
-        }
-        let mut options = SnapshotOptions::default()
-            .probe(probe)
-            .save(save)
-            .replication(replication)
-            .scan(scan.unwrap_or_default())
-            .files(files)
-            .check(CheckOptions::default().now(now()));
-        options.driver = driver;
-        if self.prefer_replica {
-            let replica = ReplicaOptions::default().most_behind(self.replica_lag);
-            options = options.replica(replica.required(self.replica_only));
-        }
-        Ok(options)
-    }
-
     /// On stderr, why it was not taken in a better way.
     fn remark(&self, outcome: &SnapshotOutcome) {
         if let Some(replica) = &outcome.replica {
@@ -290,7 +130,7 @@ impl SnapshotArguments {
             complain(format_args!("{} is not open: {why}", way.driver));
         }
         let taken = &outcome.taken;
-        if taken.snapshot.driver == Driver::Scan && self.driver == Way::Auto {
+        if taken.snapshot.driver == Driver::Scan && self.how.driver == Way::Auto {
             complain("taken key by key");
         }
         if taken.scan.as_ref().is_some_and(|scan| scan.emptied == Some(true)) {
@@ -317,33 +157,6 @@ impl SnapshotArguments {
             (None, None) => String::new(),
         };
         Ok(report + &in_words(outcome))
-    }
-}
-
-impl ScanArguments {
-    /// `None` where nothing was asked for.
-    fn options(&self) -> Option<ScanOptions> {
-        let ScanArguments { pattern, data_type, db, idle, freq } = self;
-        let plain = pattern.is_none() && data_type.is_none() && db.is_empty() && !idle && !freq;
-        let mut options = ScanOptions::default().idle(*idle).frequency(*freq);
-        options.pattern = pattern.as_ref().map(|pattern| pattern.clone().into_bytes());
-        options.data_type.clone_from(data_type);
-        options.dbs = Some(db.clone()).filter(|dbs| !dbs.is_empty());
-        (!plain).then_some(options)
-    }
-}
-
-impl FilesArguments {
-    fn options(&self, folder: Option<&std::path::Path>) -> Result<FilesOptions> {
-        if folder.is_some() && self.dir.is_some() {
-            return Err(Error::usage("two data directories"));
-        }
-        let mut options = FilesOptions::default().hold_rewrites(self.hold_rewrites).now(now());
-        options.dir = self.dir.clone().or_else(|| folder.map(PathBuf::from));
-        options.config_file.clone_from(&self.config);
-        options.server = self.target;
-        options.log = self.appendonly.map(|answer| answer == YesNo::Yes);
-        Ok(options)
     }
 }
 
