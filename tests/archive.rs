@@ -18,11 +18,12 @@ use redkeep::repo::seal::Recipients;
 use redkeep::repo::store::{LocalStore, MemoryStore, ObjectName, Store};
 use redkeep::repo::{Archive, Pick, Soundness, SourceState, StreamName, VerifyLevel};
 use redkeep::task::{
-    BackupOptions, BackupOutcome, FetchOptions, SealChoice, VerifyOptions, backup, backup_watched,
-    fetch, verify,
+    BackupOptions, BackupOutcome, FetchOptions, SealChoice, StoredDump, VerifyOptions, backup,
+    backup_watched, fetch, verify,
 };
 use redkeep::{Fault, Result, UnixMillis};
 use std::fs;
+use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -245,4 +246,52 @@ fn one_store_is_one_archive() {
         store.put(&name, json.as_bytes(), redkeep::repo::store::IfExists::Replace).unwrap();
         assert_eq!(Archive::open(Arc::clone(&store)).unwrap_err().fault(), Some(fault), "{json}");
     }
+}
+
+/// A reader of dumps stops at the dump's own end, before that of what is sealed.
+#[test]
+fn the_end_of_a_dump_comes_only_when_all_of_it_is_what_was_stored() {
+    let dump = data("redis-7.0.15/default/dump.rdb");
+    let store = Arc::new(MemoryStore::new());
+    let archive = Archive::create(Arc::clone(&store)).unwrap();
+    let manifest = put(&archive, &dump, NOON, &sealed()).unwrap().manifest;
+    let stored = archive.backup(&manifest.stream, manifest.backup).unwrap();
+    let part = &manifest.shards[0].parts[0];
+    let read = |most: usize| {
+        let mut source = StoredDump::open(&stored, part, &seal_laws::ours())?;
+        let (mut got, mut buffer) = (Vec::new(), vec![0; most]);
+        loop {
+            let read = source.read(&mut buffer).map_err(redkeep::Error::from);
+            match read {
+                Ok(0) => return Ok::<_, redkeep::Error>(got),
+                Ok(read) => got.extend_from_slice(&buffer[..read]),
+                Err(error) => {
+                    assert!(got.len() < dump.len(), "{most}");
+                    return Err(error);
+                }
+            }
+        }
+    };
+    let name =
+        ObjectName::new(format!("main/{}/main.rdb.zst.age.000000", manifest.backup)).unwrap();
+    let good = store.get(&name, 1 << 20).unwrap();
+    for most in [1, 1000, 1 << 20] {
+        assert!(read(most).unwrap() == dump, "{most}");
+    }
+    // The seek table, which no reader of a dump gets to.
+    let mut bad = good.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    store.put(&name, &bad, redkeep::repo::store::IfExists::Replace).unwrap();
+    for most in [1, 1000, 1 << 20] {
+        assert!(read(most).is_err(), "{most}");
+    }
+    let mut source = StoredDump::open(&stored, part, &seal_laws::ours()).unwrap();
+    assert!(source.rewind().is_err(), "nor is it gone back from");
+    store.put(&name, &good, redkeep::repo::store::IfExists::Replace).unwrap();
+    let mut source = StoredDump::open(&stored, part, &seal_laws::ours()).unwrap();
+    source.read_exact(&mut [0; 9]).unwrap();
+    source.rewind().unwrap();
+    let mut again = Vec::new();
+    source.read_to_end(&mut again).unwrap();
+    assert!(again == dump);
 }

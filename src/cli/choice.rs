@@ -30,6 +30,14 @@ impl ChoiceArguments {
             .functions(self.functions))
     }
 
+    /// Whether nothing is left out and nothing changed.
+    #[cfg(all(feature = "repo", feature = "live"))]
+    pub(crate) fn is_all(&self) -> Result<bool, Exit> {
+        let filter = crate::select::Filter::new(self.filter.options()?);
+        let (members, change) = (self.members.options(), self.change.options()?);
+        Ok(filter.is_empty() && members.is_empty() && change.is_empty())
+    }
+
     /// For a running server; also whether function libraries come along.
     #[cfg(feature = "live")]
     pub(crate) fn restore(&self) -> Result<(crate::task::RestoreChoice, bool), Exit> {

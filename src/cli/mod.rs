@@ -3,6 +3,8 @@
 //! The only place that reads the clock, prints, or knows a terminal.
 
 mod aof;
+#[cfg(feature = "repo")]
+mod archive;
 mod change;
 mod check;
 mod choice;
@@ -80,6 +82,18 @@ enum Command {
     Restore(Box<restore::RestoreArguments>),
     #[cfg(feature = "live")]
     Copy(Box<copy::CopyArguments>),
+    #[cfg(feature = "repo")]
+    Init(archive::init::InitArguments),
+    #[cfg(feature = "repo")]
+    Keygen(archive::keys::KeygenArguments),
+    #[cfg(all(feature = "repo", feature = "live"))]
+    Backup(Box<archive::backup::BackupArguments>),
+    #[cfg(feature = "repo")]
+    List(archive::list::ListArguments),
+    #[cfg(feature = "repo")]
+    Show(archive::show::ShowArguments),
+    #[cfg(feature = "repo")]
+    Verify(archive::verify::VerifyArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -132,6 +146,18 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Restore(arguments) }) => restore::run(&arguments),
         #[cfg(feature = "live")]
         Ok(Arguments { command: Command::Copy(arguments) }) => copy::run(&arguments),
+        #[cfg(feature = "repo")]
+        Ok(Arguments { command: Command::Init(arguments) }) => archive::init::run(&arguments),
+        #[cfg(feature = "repo")]
+        Ok(Arguments { command: Command::Keygen(arguments) }) => archive::keys::run(&arguments),
+        #[cfg(all(feature = "repo", feature = "live"))]
+        Ok(Arguments { command: Command::Backup(arguments) }) => archive::backup::run(&arguments),
+        #[cfg(feature = "repo")]
+        Ok(Arguments { command: Command::List(arguments) }) => archive::list::run(&arguments),
+        #[cfg(feature = "repo")]
+        Ok(Arguments { command: Command::Show(arguments) }) => archive::show::run(&arguments),
+        #[cfg(feature = "repo")]
+        Ok(Arguments { command: Command::Verify(arguments) }) => archive::verify::run(&arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

@@ -19,6 +19,12 @@ impl Output {
         Place::create(path, replace).map(Output)
     }
 
+    /// Lets nobody else read it.
+    #[cfg(feature = "repo")]
+    pub(crate) fn keep_secret(&self) -> Result<()> {
+        self.0.keep_secret()
+    }
+
     /// Whether this is the same file as one that is open for reading.
     pub(crate) fn would_replace(path: &Path, source: &Path) -> bool {
         let real = |path: &Path| path.canonicalize().ok();

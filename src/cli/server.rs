@@ -59,6 +59,12 @@ impl Url {
 }
 
 impl Url {
+    /// Whether it is one, and no path.
+    #[cfg(feature = "repo")]
+    pub(crate) fn is_url(&self) -> bool {
+        self.0.contains("://")
+    }
+
     /// The folder that was given in place of a URL.
     pub(crate) fn folder(&self) -> Option<&Path> {
         let path = Path::new(&self.0);

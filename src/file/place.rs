@@ -69,6 +69,18 @@ impl Place {
         looks.give(file).map_err(|error| not_given(error, &self.path))
     }
 
+    /// Lets nobody but its owner read it, where the system has such rights.
+    #[cfg(all(feature = "repo", feature = "cli"))]
+    pub(crate) fn keep_secret(&self) -> Result<()> {
+        #[cfg(unix)]
+        if let Some(file) = &self.file {
+            use std::os::unix::fs::PermissionsExt;
+            let secret = file.set_permissions(fs::Permissions::from_mode(0o600));
+            secret.map_err(|error| named(error, &self.path))?;
+        }
+        Ok(())
+    }
+
     /// Where the bytes are until they are in their place.
     pub(crate) fn temporary(&self) -> &Path {
         &self.temporary

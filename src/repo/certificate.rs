@@ -91,6 +91,9 @@ pub struct Certificate {
     /// The server it was asked of whether that would load it, as `redis-7.0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// And whether it would load all of it. That it would not is no fault of the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loads: Option<bool>,
     /// Stored bytes that were read.
     pub bytes: u64,
     /// What was found. Nothing: it is as it was stored.
@@ -115,7 +118,7 @@ pub struct Problem {
 }
 
 impl Certificate {
-    /// Whether nothing was found.
+    /// Whether nothing is wrong with the backup.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.problems.is_empty()

@@ -155,7 +155,7 @@ impl Work<'_> {
     fn part(&mut self, part: &Part, to: &mut dyn Write) -> Result<()> {
         let (stored, details, options) = (self.stored, &self.details, self.options);
         let (watch, bytes, len) = (&mut *self.watch, &mut self.bytes, self.len);
-        stored.whole(part, details, &options.open, |source| {
+        stored.whole(part, Some(details), &options.open, |source| {
             let mut buffer = vec![0; 1 << 16];
             loop {
                 let read = source.read(&mut buffer)?;

@@ -24,6 +24,8 @@ mod restore;
 #[cfg(feature = "live")]
 mod snapshot;
 #[cfg(feature = "repo")]
+mod stored_dump;
+#[cfg(feature = "repo")]
 mod verify;
 
 pub use crate::file::place::Place;
@@ -54,5 +56,7 @@ pub use snapshot::{
     SnapshotOutcome, SnapshotProgress, SnapshotTarget, snapshot, snapshot_cluster,
     snapshot_of_files, snapshot_watched, take,
 };
+#[cfg(feature = "repo")]
+pub use stored_dump::StoredDump;
 #[cfg(feature = "repo")]
 pub use verify::{VerifyOptions, verify};

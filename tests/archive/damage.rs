@@ -144,3 +144,26 @@ fn a_later_version_may_say_more_and_a_later_form_is_refused() {
     }
     assert_eq!(manifest.backup.time(), UnixMillis::new(NOON));
 }
+
+#[test]
+fn what_is_wrong_with_the_bytes_is_what_is_said() {
+    let (store, objects) = small(&sealed());
+    let archive = Archive::open(Arc::clone(&store)).unwrap();
+    for (name, bytes) in &objects {
+        if name.as_str().contains(".zst") {
+            let mut changed = bytes.clone();
+            changed[bytes.len() - 1] ^= 1;
+            store.put(name, &changed, IfExists::Replace).unwrap();
+            for level in [VerifyLevel::Bytes, VerifyLevel::Meaning] {
+                let found = problems(&archive, level).unwrap();
+                let said = ["seal_auth", "volume_digest"];
+                assert!(found.iter().all(|code| said.contains(&&**code)), "{name:?}: {found:?}");
+                assert_eq!(found.len(), 1, "{name:?}: {found:?}");
+            }
+            let error = fetched(&archive, &Pick::Latest).unwrap_err();
+            let said = [Some(Fault::SealAuth), Some(Fault::VolumeDigest)];
+            assert!(said.contains(&error.fault()), "{name:?}: {error}");
+            store.put(name, bytes, IfExists::Replace).unwrap();
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::cli::human::{count, several, visible};
 use crate::cli::repair::stamp;
 use crate::cli::restore::RestoreArguments;
 use crate::cli::server::{Monotonic, Url};
-use crate::cli::{Exit, Opened, Source, aof, as_json, complain, extract, failed, print};
+use crate::cli::{Exit, Opened, aof, as_json, complain, extract, failed, print};
 use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::rdb::ServerVersion;
 use crate::task::data_dir::{
@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is known of the server that will start there.
 #[derive(Debug, Args)]
@@ -74,10 +74,29 @@ struct Report<'a> {
 }
 
 pub(super) fn run(arguments: &RestoreArguments) -> Result<Exit, Exit> {
-    let options = options(arguments)?;
     let (source, form) = arguments.source()?;
-    let path = arguments.target.path();
-    let plan = plan_data_dir(path, &options, &Monotonic::start()).map_err(failed)?;
+    let (dir, name) = (arguments.target()?.path(), source.to_string());
+    match form {
+        Form::Dump => match source.open("restoring", true)? {
+            Opened::File(file, _) => bring_all(arguments, dir, &name, DataDirSource::Dump(file)),
+            Opened::Stream(stream) => bring_all(arguments, dir, &name, DataDirSource::Dump(stream)),
+        },
+        Form::AofDir | Form::AofFile => {
+            let log = aof::find(&source.0, &arguments.directory.name)?;
+            bring_all(arguments, dir, &name, DataDirSource::<io::Empty>::Log(&log))
+        }
+    }
+}
+
+/// Plans for a directory, and brings a source of this name there.
+pub(super) fn bring_all(
+    arguments: &RestoreArguments,
+    dir: &Path,
+    name: &str,
+    source: DataDirSource<'_, impl Read>,
+) -> Result<Exit, Exit> {
+    let options = options(arguments)?;
+    let plan = plan_data_dir(dir, &options, &Monotonic::start()).map_err(failed)?;
     let mut report = Report { plan: &plan, content: None, outcome: None };
     if !plan.obstacles.is_empty() {
         show(arguments, &report)?;
@@ -85,8 +104,8 @@ pub(super) fn run(arguments: &RestoreArguments) -> Result<Exit, Exit> {
         return Ok(Exit::Failed);
     }
     let mut touched = false;
-    let done = work(arguments, (&source, form), &plan, &mut touched)?;
-    let done = done.map_err(|error| refused(&source, error, touched))?;
+    let done = bring(source, arguments.dry_run, &plan, &mut touched);
+    let done = done.map_err(|error| refused(name, error, touched))?;
     let content = match &done {
         Done::Rehearsed(content) => content,
         Done::Applied(outcome) => {
@@ -124,25 +143,6 @@ fn options(arguments: &RestoreArguments) -> Result<DataDirOptions, Exit> {
 enum Done {
     Rehearsed(DataDirContent),
     Applied(DataDirOutcome),
-}
-
-fn work(
-    arguments: &RestoreArguments,
-    (source, form): (&Source, Form),
-    plan: &DataDirPlan,
-    touched: &mut bool,
-) -> Result<Result<Done>, Exit> {
-    let dry_run = arguments.dry_run;
-    Ok(match form {
-        Form::Dump => match source.open("restoring", true)? {
-            Opened::File(file, _) => bring(DataDirSource::Dump(file), dry_run, plan, touched),
-            Opened::Stream(stream) => bring(DataDirSource::Dump(stream), dry_run, plan, touched),
-        },
-        Form::AofDir | Form::AofFile => {
-            let log = aof::find(&source.0, &arguments.directory.name)?;
-            bring(DataDirSource::<io::Empty>::Log(&log), dry_run, plan, touched)
-        }
-    })
 }
 
 fn bring(
@@ -229,7 +229,7 @@ fn content_in_words(content: &DataDirContent, would: bool) -> String {
 }
 
 /// Says why it was not done.
-fn refused(source: &Source, error: Error, touched: bool) -> Exit {
+fn refused(name: &str, error: Error, touched: bool) -> Exit {
     let (fault, kind, io) = (error.fault(), error.kind(), error.is_io());
     let damaged = error.is_corrupt() || error.is_truncated();
     let text = error.to_string();
@@ -237,7 +237,7 @@ fn refused(source: &Source, error: Error, touched: bool) -> Exit {
         // It names the file that is meant.
         Some(Fault::WouldRefuse | Fault::DamagedValue) => complain(visible(&text)),
         _ if io || kind == ErrorKind::Usage => complain(visible(&text)),
-        _ => source.complain(error),
+        _ => complain(error.in_file(name)),
     }
     // The error itself says how far it came.
     if touched {

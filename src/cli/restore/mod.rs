@@ -1,5 +1,7 @@
 //! `redkeep restore`: a dump or a log, or a part of it, put into a server or where one has its data.
 
+#[cfg(feature = "repo")]
+mod backup;
 mod directory;
 pub(crate) mod how;
 pub(crate) mod server;
@@ -26,16 +28,24 @@ use std::path::Path;
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArguments {
     /// The dump, `-` for standard input, or a log: a file, its folder, a manifest or the `dir` of a
-    /// server
+    /// server. With --repo a backup: `latest`, a time in UTC (the newest before it), or an id
     file: OsString,
-    /// A running server, as redis://host:6379, or the `dir` of a stopped one
-    target: Target,
+    /// A running server, as redis://host:6379, or the `dir` of a stopped one; for a backup also a file
+    /// that is not there yet
+    #[arg(required_unless_present = "to")]
+    target: Option<Target>,
+    /// The same as TARGET
+    #[arg(long, value_name = "TARGET", conflicts_with = "target")]
+    to: Option<Target>,
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
     /// Print plan and outcome as one JSON document
     #[arg(long)]
     json: bool,
+    #[cfg(feature = "repo")]
+    #[command(flatten)]
+    backup: backup::BackupSource,
     #[command(flatten)]
     directory: directory::DirectoryArguments,
     #[command(flatten)]
@@ -83,7 +93,15 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Exit {
 
 impl RestoreArguments {
     fn run(&self) -> Result<Exit, Exit> {
-        if self.target.is_url() { server::run(self) } else { directory::run(self) }
+        #[cfg(feature = "repo")]
+        if let Some(which) = self.which()? {
+            return backup::run(self, which);
+        }
+        if self.target()?.is_url() { server::run(self) } else { directory::run(self) }
+    }
+
+    fn target(&self) -> Result<&Target, Exit> {
+        self.target.as_ref().or(self.to.as_ref()).ok_or(Exit::Usage)
     }
 
     /// The source and what it is.

@@ -6,7 +6,7 @@ use crate::cli::progress::{Bar, KeyCount, Watched};
 use crate::cli::restore::RestoreArguments;
 use crate::cli::restore::how::HowArguments;
 use crate::cli::server::{LoginArguments, Monotonic};
-use crate::cli::{Exit, Opened, Source, as_json, complain, print};
+use crate::cli::{Exit, Opened, as_json, complain, print};
 use crate::error::{Error, Result};
 use crate::live::cluster::{ClusterNodes, Look};
 use crate::live::restore::{
@@ -79,21 +79,22 @@ pub(super) fn run(arguments: &RestoreArguments) -> Result<Exit, Exit> {
         );
         return Err(Exit::Usage);
     }
-    let mut server = arguments.server.login.open(&arguments.target.url())?;
-    let address = server.address().to_owned();
-    let named = |error: Error| failed(error.in_file(address.clone()));
-    let (choice, functions) = arguments.choice.restore()?;
-    let options = arguments.restore_options(functions)?;
-    let target = Target::ask(&mut server, &options).map_err(named)?;
-    let look = match target.cluster {
-        true => Some(ClusterNodes::look(&[server.options().clone()]).map_err(named)?),
-        false => None,
-    };
-    let mut work = Work { arguments, server, look, options, choice, report: Report::default() };
+    let mut work = Work::begin(arguments)?;
     match source.open("restoring", true)? {
-        Opened::File(file, len) => work.file(&source, file, len),
+        Opened::File(file, len) => work.file(&source.to_string(), file, Some(len)),
         Opened::Stream(stream) => work.stream(stream),
     }
+}
+
+/// Restores from a source of this name that can be read again.
+#[cfg(feature = "repo")]
+pub(super) fn feed(
+    arguments: &RestoreArguments,
+    name: &str,
+    source: impl Read + Seek,
+    len: Option<u64>,
+) -> Result<Exit, Exit> {
+    Work::begin(arguments)?.file(name, source, len)
 }
 
 /// Says why it could not be done, in words that are in part a server's.
@@ -134,13 +135,28 @@ struct Work<'a> {
     report: Report,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// Connects, and looks what is there.
+    fn begin(arguments: &'a RestoreArguments) -> Result<Work<'a>, Exit> {
+        let mut server = arguments.server.login.open(&arguments.target()?.url())?;
+        let address = server.address().to_owned();
+        let named = |error: Error| failed(error.in_file(address.clone()));
+        let (choice, functions) = arguments.choice.restore()?;
+        let options = arguments.restore_options(functions)?;
+        let target = Target::ask(&mut server, &options).map_err(named)?;
+        let look = match target.cluster {
+            true => Some(ClusterNodes::look(&[server.options().clone()]).map_err(named)?),
+            false => None,
+        };
+        Ok(Work { arguments, server, look, options, choice, report: Report::default() })
+    }
+
     /// A source that can be read again: looked at first, restored, and compared.
     fn file(
         &mut self,
-        source: &Source,
+        name: &str,
         mut file: impl Read + Seek,
-        len: u64,
+        len: Option<u64>,
     ) -> Result<Exit, Exit> {
         let dry_run = self.arguments.dry_run;
         if dry_run || !self.arguments.server.one_pass {
@@ -169,14 +185,14 @@ impl Work<'_> {
                 }
                 return Ok(exit);
             }
-            again(source, &mut file)?;
+            again(name, &mut file)?;
         }
-        let bar = Bar::new("restoring", Some(len));
+        let bar = Bar::new("restoring", len);
         let options = self.options.clone();
         let restored = self.put(&mut file, options, Some(bar))?;
         self.report.restored = Some(restored);
         if self.sample() != Sample::None && self.is_restored() {
-            again(source, &mut file)?;
+            again(name, &mut file)?;
             self.report.compared = Some(self.compare(&mut file)?);
         }
         self.end()
@@ -294,11 +310,8 @@ impl Work<'_> {
     }
 }
 
-fn again(source: &Source, file: &mut impl Seek) -> Result<(), Exit> {
-    file.rewind().map_err(|error| {
-        source.complain(error.into());
-        Exit::Failed
-    })
+fn again(name: &str, file: &mut impl Seek) -> Result<(), Exit> {
+    file.rewind().map_err(|error| failed(Error::from(error).in_file(name)))
 }
 
 /// Tells how far it is: on the terminal, and in a file.

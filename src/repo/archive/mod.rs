@@ -5,7 +5,7 @@ mod reading;
 mod writing;
 
 pub use lock::{Lock, LockOptions};
-pub use reading::StoredBackup;
+pub use reading::{StoredBackup, StoredSource};
 pub(super) use writing::put_once;
 pub(crate) use writing::{NewBackup, StoredVolumes};
 

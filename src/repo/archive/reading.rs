@@ -59,27 +59,30 @@ impl StoredBackup {
         self.sha256
     }
 
-    /// Has somebody read a part, and then says whether all of it, to its very end, is what was stored. What is
-    /// wrong with the bytes goes before what the reader made of them.
+    /// Has somebody read a part, and then says whether all of it, to its very end, is what was stored; without the
+    /// details only that it can be opened. What is wrong with the bytes goes before what the reader made of them.
     pub(crate) fn whole(
         &self,
         part: &Part,
-        details: &Details,
+        details: Option<&Details>,
         options: &OpenOptions,
         read: impl FnOnce(&mut dyn Read) -> Result<()>,
     ) -> Result<()> {
         let mut reader = self.open(part, options)?;
-        let done = read(&mut reader);
-        if let Err(error) = &done
-            && error.fault() == Some(Fault::Cancelled)
-        {
+        let mut source = Kept { reader: &mut reader, failed: None };
+        let done = read(&mut source);
+        if let Some(error) = source.failed {
+            return Err(error);
+        }
+        if done.as_ref().is_err_and(|error| error.fault() == Some(Fault::Cancelled)) {
             return done;
         }
         let opened = reader.finish()?;
         done?;
-        let recorded = [details.plain_sha256.get(part.name()).copied(), part.plain_sha256];
-        let same = |recorded: &Digest32| *recorded == opened.plain_sha256;
-        if recorded.iter().flatten().all(same) && recorded != [None, None] {
+        let detail = details.map(|details| details.plain_sha256.get(part.name()).copied());
+        let same = |recorded: Digest32| recorded == opened.plain_sha256;
+        let told = detail.is_none_or(|digest| digest.is_some_and(same));
+        if told && part.plain_sha256.is_none_or(same) {
             return Ok(());
         }
         Err(Error::from_fault(Fault::BackupContent)
@@ -139,6 +142,22 @@ impl StoredBackup {
 
     fn source(&self) -> StoredSource {
         StoredSource { store: Arc::clone(&self.store), folder: self.folder.clone() }
+    }
+}
+
+/// Keeps why the bytes could not be read apart from what their reader makes of it: to a check of a dump it
+/// would be damage of the dump.
+struct Kept<'r, R> {
+    reader: &'r mut R,
+    failed: Option<Error>,
+}
+
+impl<R: Read> Read for Kept<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(into).map_err(|error| {
+            self.failed.get_or_insert(error.into());
+            io::Error::other("it could not be read on")
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::{Error, Fault, Result};
 use crate::repo::seal::crypt;
 use age::armor::ArmoredReader;
-use age::secrecy::SecretString;
+use age::secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -103,6 +103,45 @@ fn ssh_recipient(line: &str) -> Result<Arc<dyn age::Recipient + Send + Sync>, &'
 #[cfg(not(feature = "repo-ssh"))]
 fn ssh_recipient(_: &str) -> Result<Arc<dyn age::Recipient + Send + Sync>, &'static str> {
     Err("keys of SSH need the feature `repo-ssh`")
+}
+
+/// A new key: the secret one, and the public one of it (X25519).
+///
+/// ```
+/// use redkeep::repo::seal::{Identities, KeyPair, Recipients};
+/// let pair = KeyPair::made_up();
+/// assert_eq!(Recipients::parse(&pair.public())?.len(), 1);
+/// assert_eq!(Identities::read(pair.to_file().as_bytes(), || None)?.len(), 1);
+/// assert_eq!(format!("{pair:?}"), format!("KeyPair({})", pair.public()));
+/// # Ok::<(), redkeep::Error>(())
+/// ```
+pub struct KeyPair(age::x25519::Identity);
+
+impl KeyPair {
+    /// One that nobody else has, from the system's randomness.
+    #[must_use]
+    pub fn made_up() -> KeyPair {
+        KeyPair(age::x25519::Identity::generate())
+    }
+
+    /// The public key, as [`Recipients`] are read.
+    #[must_use]
+    pub fn public(&self) -> String {
+        self.0.to_public().to_string()
+    }
+
+    /// The secret key as a file that [`Identities::read`] and age read. Whoever has it opens all that is
+    /// encrypted for the public one.
+    #[must_use]
+    pub fn to_file(&self) -> String {
+        format!("# public key: {}\n{}\n", self.public(), self.0.to_string().expose_secret())
+    }
+}
+
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyPair({})", self.public())
+    }
 }
 
 /// What protects a file of keys. Its text is wiped from memory when it is dropped, and is never shown.

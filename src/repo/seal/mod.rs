@@ -143,7 +143,7 @@ mod table;
 mod volumes;
 
 pub(in crate::repo) use crypt::sha256 as digest_of;
-pub use keys::{Identities, Passphrase, Recipients};
+pub use keys::{Identities, KeyPair, Passphrase, Recipients};
 pub use part::{SealedPart, Volume};
 pub use ranges::RangeReader;
 pub use reader::{OpenOptions, Opened, SealedReader};

@@ -1,0 +1,10 @@
+//! Backups in an archive: `init`, `keygen`, `backup`, `list`, `show`, `verify`.
+
+#[cfg(feature = "live")]
+pub(crate) mod backup;
+pub(crate) mod init;
+pub(crate) mod keys;
+pub(crate) mod list;
+pub(crate) mod place;
+pub(crate) mod show;
+pub(crate) mod verify;
