@@ -197,6 +197,7 @@ faults! {
     BackupContent Checksum "backup_content" "what is in the backup is not what went into it",
     LockHeld Store "lock_held" "somebody else is at work on this stream",
     LockLost Store "lock_lost" "the lock on this stream was lost to somebody else",
+    DrillFailed Server "drill_failed" "the server that was started on it did not load it",
     StoreFull Store "store_full" "the store has no room for it",
     Internal Usage "internal" "the parser contradicted itself: please report this file",
 }

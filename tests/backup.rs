@@ -26,9 +26,9 @@ use redkeep::repo::seal::Recipients;
 use redkeep::repo::store::{LocalStore, MemoryStore};
 use redkeep::repo::{Archive, SourceState, StoredBackup, VerifyLevel};
 use redkeep::task::{
-    BackupOptions, BackupOutcome, BackupProgress, FetchOptions, RestoreChoice, SealChoice,
-    SnapshotOptions, VerifyOptions, backup_cluster, backup_files, backup_server, fetch, restore,
-    verify,
+    BackupOptions, BackupOutcome, BackupProgress, DrillOptions, FetchOptions, RestoreChoice,
+    SealChoice, SnapshotOptions, VerifyOptions, backup_cluster, backup_files, backup_server, drill,
+    fetch, restore, verify,
 };
 use redkeep::{Fault, UnixMillis};
 use servers::{ALL, Server};
@@ -318,5 +318,54 @@ fn a_save_that_fails_makes_no_backup_of_the_old_dump() {
         let left: Vec<_> =
             store.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["redkeep.json"], "{name}: nothing of it stays, the lock neither");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+fn a_drill_loads_it_into_a_server_and_compares_everything() {
+    for name in ALL {
+        let server = Server::start(name, Some(&given(name))).unwrap();
+        let archive = Archive::create(MemoryStore::new()).unwrap();
+        let outcome = backup_server(
+            &archive,
+            &mut open(&server),
+            &System::start(),
+            &SnapshotOptions::default(),
+            &now,
+            &sealed(),
+            &mut on,
+        );
+        let manifest = outcome.unwrap().manifest;
+        let work = tempfile::tempdir().unwrap();
+        let verify = VerifyOptions::default().open(seal_laws::ours());
+        let options = DrillOptions::default().verify(verify).folder(work.path());
+        let drill = |options: &DrillOptions| {
+            drill(&archive, &manifest.stream, manifest.backup, &System::start(), &now, options)
+        };
+        let read = drill(&options).unwrap();
+        assert!(read.is_proven() && read.servers.is_empty() && read.restore_ms() == read.read_ms);
+
+        let tried = drill(&options.clone().server(servers::program(name))).unwrap();
+        assert!(tried.is_proven(), "{name}: {tried:?}");
+        let loaded = &tried.servers[0];
+        assert_eq!(
+            loaded.keys,
+            manifest.keys() - loaded.compared.as_ref().unwrap().expired,
+            "{name}"
+        );
+        assert_eq!(loaded.compared.as_ref().unwrap().keys, manifest.keys());
+        assert!(name.ends_with(&loaded.version[..3]), "{name}: {}", loaded.version);
+        assert!(tried.restore_ms() >= loaded.loaded_ms);
+        // One that does not load it says why.
+        let options = options
+            .clone()
+            .server(servers::program(name))
+            .setting("--no-such-setting")
+            .setting("1");
+        let error = drill(&options).unwrap_err();
+        assert_eq!(error.fault(), Some(Fault::DrillFailed), "{name}: {error}");
+        assert!(error.to_string().contains("no-such-setting"), "{name}: {error}");
+        assert_eq!(work.path().read_dir().unwrap().count(), 0, "{name}: nothing is left behind");
     }
 }

@@ -94,6 +94,8 @@ enum Command {
     Show(archive::show::ShowArguments),
     #[cfg(feature = "repo")]
     Verify(archive::verify::VerifyArguments),
+    #[cfg(all(feature = "repo", feature = "live"))]
+    Drill(archive::drill::DrillArguments),
 }
 
 const EXIT_CODES: &str = "\
@@ -158,6 +160,8 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Show(arguments) }) => archive::show::run(&arguments),
         #[cfg(feature = "repo")]
         Ok(Arguments { command: Command::Verify(arguments) }) => archive::verify::run(&arguments),
+        #[cfg(all(feature = "repo", feature = "live"))]
+        Ok(Arguments { command: Command::Drill(arguments) }) => archive::drill::run(&arguments),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

@@ -50,4 +50,5 @@ pub use manifest::{
     Content, DbCount, Details, LogForm, Manifest, Part, Shard, Soundness, Source, SourceChange,
     SourceState,
 };
+pub(crate) use names::made_up;
 pub use names::{ArchiveId, BackupId, StreamName};

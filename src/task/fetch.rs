@@ -109,6 +109,20 @@ pub fn fetch(
     Ok(Fetched { bytes: work.bytes, folder, moved_to })
 }
 
+/// One shard of a backup, to a path.
+#[cfg(feature = "live")]
+pub(super) fn fetch_shard(
+    stored: &StoredBackup,
+    shard: &Shard,
+    path: &Path,
+    options: &FetchOptions,
+) -> Result<()> {
+    let details = stored.details(&options.open)?;
+    let watch = &mut |_, _| ControlFlow::Continue(());
+    let mut work = Work { stored, details, options, watch, bytes: 0, len: shard.content.bytes };
+    work.shard(shard, path, options.replace).map(drop)
+}
+
 struct Work<'a> {
     stored: &'a StoredBackup,
     details: Details,

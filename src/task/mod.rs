@@ -14,6 +14,8 @@ mod copy;
 mod copy_checked;
 #[cfg(feature = "live")]
 pub mod data_dir;
+#[cfg(all(feature = "repo", feature = "live"))]
+mod drill;
 mod extract;
 #[cfg(feature = "repo")]
 mod fetch;
@@ -41,7 +43,11 @@ pub use cat::{CatFormat, CatOptions, CatOutcome, cat_aof};
 #[cfg(feature = "live")]
 pub use copy::{CopyOutcome, copy};
 pub use copy_checked::copy_checked;
+#[cfg(all(feature = "repo", feature = "live"))]
+pub use drill::{DrillOptions, DrillOutcome, ServerDrill, drill};
 pub use extract::{ExtractOptions, ExtractOutcome, extract};
+#[cfg(all(feature = "repo", feature = "live"))]
+use fetch::fetch_shard;
 #[cfg(feature = "repo")]
 pub use fetch::{FetchOptions, Fetched, fetch};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};

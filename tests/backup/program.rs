@@ -55,6 +55,10 @@ fn a_server_goes_into_an_archive_and_another_one_comes_out() {
         let again = run(folder.path(), &public, &format!("restore latest {}", url(&empty)));
         assert_eq!(again.status.code(), Some(3), "{name}: keys are there already");
 
+        let drill =
+            run_well(&format!("drill --server {}", crate::servers::program(name).display()));
+        assert!(drill.starts_with("PROVEN") && drill.contains("the same"), "{name}: {drill}");
+
         // The directory of a server that is stopped.
         let dir = tempfile::tempdir().unwrap();
         run_well(&format!("restore latest {} --for {name} --appendonly no", dir.path().display()));

@@ -19,7 +19,7 @@ pub(crate) struct Server {
 }
 
 /// Where a server's program is: `$REDKEEP_SERVERS/<name>/server`.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let folder = std::env::var_os("REDKEEP_SERVERS")
         .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/target/servers").into());
     Path::new(&folder).join(name).join("server")

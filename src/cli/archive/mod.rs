@@ -1,7 +1,9 @@
-//! Backups in an archive: `init`, `keygen`, `backup`, `list`, `show`, `verify`.
+//! Backups in an archive: `init`, `keygen`, `backup`, `list`, `show`, `verify`, `drill`.
 
 #[cfg(feature = "live")]
 pub(crate) mod backup;
+#[cfg(feature = "live")]
+pub(crate) mod drill;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod list;
