@@ -9,6 +9,8 @@ mod options;
 mod outcome;
 mod pages;
 mod reader;
+mod run;
+mod seen;
 
 pub use driver::Scanning;
 pub use options::ScanOptions;

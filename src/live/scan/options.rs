@@ -1,5 +1,7 @@
 //! Which keys a scan takes, and what of them.
 
+use std::path::PathBuf;
+
 /// Which keys a scan takes, and how many at a time.
 ///
 /// ```
@@ -19,8 +21,13 @@ pub struct ScanOptions {
     /// How many keys to ask for at a time, and the most whose values are held at once: fewer where they
     /// are big. Default 1000.
     pub count: u32,
-    /// Bytes of names that may be remembered, so that none is written twice. Default 1 GiB.
-    pub names: u64,
+    /// Bytes of memory to remember which keys were written, so that none is written twice, however many
+    /// there are: of more than fit in, 16 bytes per key go into a file, and for a moment twice that.
+    /// Default 32 MiB, which is enough for 786 432 keys of a database without a file.
+    pub memory: u64,
+    /// The folder of that file, which has no name and goes with the scan. Default:
+    /// [`temp_dir`](std::env::temp_dir).
+    pub temp_dir: Option<PathBuf>,
     /// Whether to take the seconds since each key was last used (`OBJECT IDLETIME`). Servers refuse
     /// that under a policy that counts uses (LFU); of small integers, which keys share, they say
     /// nonsense (seen with Redis 7.2 to 8.0 and Valkey 7.2 and 8.0). Default: no.
@@ -37,7 +44,8 @@ impl Default for ScanOptions {
             data_type: None,
             dbs: None,
             count: 1000,
-            names: 1 << 30,
+            memory: 32 << 20,
+            temp_dir: None,
             idle: false,
             frequency: false,
         }
@@ -73,10 +81,17 @@ impl ScanOptions {
         self
     }
 
-    /// Sets [`names`](Self::names).
+    /// Sets [`memory`](Self::memory).
     #[must_use]
-    pub fn names(mut self, bytes: u64) -> Self {
-        self.names = bytes;
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Sets [`temp_dir`](Self::temp_dir).
+    #[must_use]
+    pub fn temp_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.temp_dir = Some(folder.into());
         self
     }
 

@@ -1,14 +1,13 @@
 //! The requests of a scan, one after the other.
 
 use crate::aof::frame;
-use crate::error::{Error, Fault, Result};
+use crate::error::Result;
 use crate::live::reply::{broken, bytes, list, millis, number, settle, unexpected};
 use crate::live::scan::options::ScanOptions;
+use crate::live::scan::seen::Seen;
 use crate::rdb::{Attributes, Header, Payload, StrBuf, Writer, parse_functions};
 use crate::time::UnixMillis;
-use foldhash::fast::RandomState;
 use redis::{ConnectionLike, Value};
-use std::collections::HashSet;
 
 /// Bytes of values that are well held at once.
 const HELD: usize = 4 << 20;
@@ -48,9 +47,7 @@ pub(super) struct Place {
     db: u64,
     /// `None` once all names were given.
     cursor: Option<Vec<u8>>,
-    seen: HashSet<Vec<u8>, RandomState>,
-    /// Bytes of [`seen`](Self::seen), with what each name costs besides.
-    remembered: u64,
+    seen: Seen,
     /// Names whose values are to be asked for, the next ones last.
     names: Vec<Vec<u8>>,
 }
@@ -63,8 +60,7 @@ impl<C: ConnectionLike + ?Sized> Pages<'_, C> {
             self.at = Some(Place {
                 db,
                 cursor: Some(b"0".to_vec()),
-                seen: HashSet::default(),
-                remembered: 0,
+                seen: Seen::new(self.options.memory, self.options.temp_dir.clone()),
                 names: Vec::new(),
             });
             return Ok(true);
@@ -132,16 +128,11 @@ impl<C: ConnectionLike + ?Sized> Pages<'_, C> {
             return Err(unexpected("SCAN"));
         };
         for name in names.into_iter().filter_map(own) {
-            let len = name.len() as u64;
-            if !at.seen.insert(name.clone()) {
+            if at.seen.insert(&name)? {
+                at.names.push(name);
+            } else {
                 self.counts.repeated += 1;
-                continue;
             }
-            at.remembered = at.remembered.saturating_add(len + 48);
-            if at.remembered > self.options.names {
-                return Err(Error::from_fault(Fault::Names));
-            }
-            at.names.push(name);
         }
         at.cursor = Some(next).filter(|next| next != b"0");
         Ok(())

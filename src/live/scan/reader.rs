@@ -25,9 +25,9 @@ use std::io::{self, Read, Write};
 ///
 /// # Errors
 /// `Server` where it refuses `INFO`, `SCAN`, `DUMP` or the expiry, also of a single key, or was restarted meanwhile;
-/// `Corrupt` and such for a value that is none; `Limit` where there are more names than may be
-/// remembered; `Io` where the target or the way to the server fails. What was written until then
-/// has no end and must be thrown away.
+/// `Corrupt` and such for a value that is none; `Io` where the target or the way to the server fails, or
+/// the folder for names ([`temp_dir`](ScanOptions::temp_dir)) cannot take a file. What was written until
+/// then has no end and must be thrown away.
 ///
 /// ```no_run
 /// use redkeep::live::{ConnectOptions, Connection, ScanOptions, scan};
