@@ -9,6 +9,8 @@ mod clock;
 mod cluster;
 #[path = "common/random.rs"]
 mod random;
+#[path = "common/replication_laws.rs"]
+mod replication_laws;
 #[path = "common/sentinels.rs"]
 mod sentinels;
 #[path = "common/servers.rs"]
@@ -20,6 +22,8 @@ mod auto;
 mod bgsave;
 #[path = "live/cluster.rs"]
 mod clusters;
+#[path = "live/false_end.rs"]
+mod false_end;
 #[path = "live/files.rs"]
 mod files;
 #[path = "live/log_pause.rs"]

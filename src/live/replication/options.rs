@@ -35,6 +35,12 @@ pub struct ReplicationOptions {
     /// The port that the server lists us under. Default: none is announced, as nothing can be asked
     /// of us there.
     pub listening_port: Option<u16>,
+    /// Whether a transfer that ends with a mark proves its end by the dump's checksum, which takes about
+    /// a tenth of what receiving does. Default: yes, and with [`follow`](Self::follow) always. Without, it
+    /// ends where the last bytes that came look like the end of a dump and the mark. A value may look
+    /// so, and the transfer then ends inside it if a read does: so only for who checks the dump for being
+    /// whole, as all of [`task`](crate::task) does.
+    pub proves_end: bool,
     /// How long nothing at all may come, keep-alives included. Default: 60 s, as for replicas. A
     /// server that forks a big dataset is silent for that long.
     pub stall: Duration,
@@ -70,6 +76,7 @@ impl Default for ReplicationOptions {
             diskless: true,
             version: Some("255.255.255".to_owned()),
             listening_port: None,
+            proves_end: true,
             stall: Duration::from_secs(60),
             deadline: None,
         }
@@ -126,6 +133,13 @@ impl ReplicationOptions {
         self
     }
 
+    /// Sets [`proves_end`](Self::proves_end).
+    #[must_use]
+    pub fn proves_end(mut self, proves: bool) -> Self {
+        self.proves_end = proves;
+        self
+    }
+
     /// Sets [`stall`](Self::stall).
     #[must_use]
     pub fn stall(mut self, longest: Duration) -> Self {
@@ -151,6 +165,7 @@ impl fmt::Debug for ReplicationOptions {
             .field("diskless", &self.diskless)
             .field("version", &self.version)
             .field("listening_port", &self.listening_port)
+            .field("proves_end", &self.proves_end)
             .field("stall", &self.stall)
             .field("deadline", &self.deadline)
             .finish()

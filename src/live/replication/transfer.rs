@@ -20,7 +20,7 @@ const BLOCK: usize = 64 << 10;
 /// A dump on its way: [`Read`] gives exactly its bytes.
 ///
 /// It ends (`Ok(0)`) only where the dump is complete: so many bytes as announced, or up to the mark
-/// that ends it. Whatever else happens is an error, and stays one. Read in big blocks, best of 64 KiB
+/// that ends it, as far as [`proves_end`](ReplicationOptions::proves_end) is left on. Whatever else happens is an error, and stays one. Read in big blocks, best of 64 KiB
 /// and more.
 ///
 /// ```
@@ -105,7 +105,9 @@ impl<S: Read + Write, C: Timer> Transfer<S, C> {
             Ends::After(0) => (Body::Length(0), State::Complete),
             Ends::After(length) => (Body::Length(length), State::Open),
             Ends::With(mark) => {
-                let marked = Marked { ending: Ending::new(mark), held: [0; HELD], len: 0 };
+                // What follows would otherwise be taken for commands.
+                let ending = Ending::new(mark, options.proves_end || options.follow);
+                let marked = Marked { ending, held: [0; HELD], len: 0 };
                 (Body::Marked(Box::new(marked)), State::Open)
             }
         };
@@ -221,7 +223,7 @@ impl Marked {
         link: &mut Link<S, C>,
         into: &mut [u8],
     ) -> Result<(usize, bool)> {
-        let most = into.len().min(BLOCK);
+        let most = if self.ending.proves() { into.len().min(BLOCK) } else { into.len() };
         let into = into.get_mut(..most).unwrap_or_default();
         loop {
             let Some((front, room)) = into.split_at_mut_checked(self.len) else {

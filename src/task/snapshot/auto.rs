@@ -67,7 +67,9 @@ fn by(
         Driver::Bgsave => Bgsaving { server, clock, options: &options.save }.take(receiver),
         Driver::Save => Saving { server, clock, options: &options.save }.take(receiver),
         Driver::Replication => {
-            Replicating { server, clock, options: &options.replication }.take(receiver)
+            // Whoever receives it finds out whether it is whole, by the same checksum.
+            let options = &options.replication.clone().proves_end(false);
+            Replicating { server, clock, options }.take(receiver)
         }
         Driver::Scan => Scanning { server, options: &options.scan }.take(receiver),
         Driver::Files => {
