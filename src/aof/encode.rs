@@ -20,10 +20,7 @@ pub fn write_command(args: &[impl AsRef<[u8]>], out: &mut Vec<u8>) -> Result<()>
     if args.is_empty() {
         return Err(Error::usage("a command without a name"));
     }
-    frame::array(args.len(), out);
-    for arg in args {
-        frame::bulk(arg.as_ref(), out);
-    }
+    frame::command(args, out);
     Ok(())
 }
 

@@ -24,6 +24,13 @@ pub(crate) fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// A command.
+#[inline]
+pub(crate) fn command(words: &[impl AsRef<[u8]>], out: &mut Vec<u8>) {
+    array(words.len(), out);
+    words.iter().for_each(|word| bulk(word.as_ref(), out));
+}
+
 /// A number without sign as text.
 pub(crate) fn decimal(n: u64, out: &mut Vec<u8>) {
     match i64::try_from(n) {
@@ -64,9 +71,7 @@ mod tests {
             assert_eq!(out, format!("${n}\r\n").as_bytes());
         }
         let mut out = Vec::new();
-        array(2, &mut out);
-        bulk(b"GET", &mut out);
-        bulk(b"\r\n", &mut out);
+        command(&[&b"GET"[..], b"\r\n"], &mut out);
         assert_eq!(out, b"*2\r\n$3\r\nGET\r\n$2\r\n\r\n\r\n");
     }
 }

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::live::cluster::{ClusterChanges, ClusterNodes};
 use crate::live::replication::ReplicationOptions;
 use crate::live::restore::{Conflict, RestoreOptions, RestoreProgress, RestoreSink, Target};
-use crate::live::{ConnectOptions, Connection, ProbeOptions, SaveOptions, probe};
+use crate::live::{ConnectOptions, Connection, SaveOptions, ServerFacts};
 use crate::task::{CopyOutcome, RestoreChoice, SnapshotOptions, copy};
 use clap::Args;
 use serde::Serialize;
@@ -84,8 +84,8 @@ impl CopyArguments {
         let copy = |source: &mut Connection, options: &RestoreOptions| {
             self.copy(source, &target, &into, options, &choice)
         };
-        let facts = probe(&mut source, &ProbeOptions::default()).map_err(failed)?;
-        let before = match facts.server.mode == "cluster" {
+        let facts = ServerFacts::ask(&mut source).map_err(failed)?;
+        let before = match facts.mode == "cluster" {
             true => Some(ClusterNodes::look(&[source.options().clone()]).map_err(failed)?),
             false => None,
         };

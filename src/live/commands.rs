@@ -193,10 +193,27 @@ pub(crate) fn denial(text: &str) -> Access {
 
 /// Whether expiries can be asked for as they are, which is since Redis 7.0, and not only what is left.
 pub(crate) fn tells_expiries(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<bool> {
-    Ok(match ask(connection, &["PEXPIRETIME", NO_KEY])? {
+    is_there(connection, &["PEXPIRETIME", NO_KEY], false)
+}
+
+/// Whether RESTORE is there, and for us: one with a payload that is none is always refused.
+pub(crate) fn restores(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<bool> {
+    is_there(connection, &["RESTORE", NO_KEY, "0", "x"], true)
+}
+
+/// Whether the command of a call that changes nothing is there, and for us; `refused` says what other
+/// refusals mean than those of the command or of a right.
+fn is_there(
+    connection: &mut (impl ConnectionLike + ?Sized),
+    call: &[&str],
+    refused: bool,
+) -> Result<bool> {
+    Ok(match ask(connection, call)? {
         Ok(_) => true,
-        // The right to that key is missing, and not the one to the command.
-        Err(refusal) => refusal.code == "NOPERM" && denial(&refusal.text) == Access::SomeKeys,
+        Err(refusal) if refusal.is_unknown_command() => false,
+        // The right to that key may be missing, and not the one to the command.
+        Err(refusal) if refusal.code == "NOPERM" => denial(&refusal.text) == Access::SomeKeys,
+        Err(_) => refused,
     })
 }
 

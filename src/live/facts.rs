@@ -31,6 +31,12 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
+    /// Asks a server.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ask(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<ServerFacts> {
+        Info::ask(connection).map(|info| ServerFacts::of(&info))
+    }
+
     pub(crate) fn of(info: &Info) -> ServerFacts {
         // Valkey gives the version of the Redis that it forked from under `redis_version`.
         let product = info.get("server_name").unwrap_or("redis").to_owned();

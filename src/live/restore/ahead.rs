@@ -88,8 +88,7 @@ impl<S: Read + Write> Ahead<S> {
 
     fn ask(&mut self, words: &[&[u8]]) -> Result<()> {
         let mut command = Vec::new();
-        frame::array(words.len(), &mut command);
-        words.iter().for_each(|word| frame::bulk(word, &mut command));
+        frame::command(words, &mut command);
         self.send(&command)
     }
 

@@ -82,9 +82,7 @@ impl Batch {
         self.db = db;
         self.ahead = usize::from(selects);
         if selects {
-            frame::array(2, &mut self.bytes);
-            frame::bulk(b"SELECT", &mut self.bytes);
-            frame::bulk(db.to_string().as_bytes(), &mut self.bytes);
+            frame::command(&[&b"SELECT"[..], db.to_string().as_bytes()], &mut self.bytes);
         }
     }
 
@@ -177,18 +175,14 @@ impl Batch {
 }
 
 fn delete(name: &[u8], to: &mut Vec<u8>) {
-    frame::array(2, to);
-    frame::bulk(b"DEL", to);
-    frame::bulk(name, to);
+    frame::command(&[&b"DEL"[..], name], to);
 }
 
 /// Questions whether keys are there, one command each.
 pub(super) fn exists<'n>(names: impl Iterator<Item = &'n [u8]>, to: &mut Vec<u8>) -> usize {
     let mut count = 0;
     for name in names {
-        frame::array(2, to);
-        frame::bulk(b"EXISTS", to);
-        frame::bulk(name, to);
+        frame::command(&[&b"EXISTS"[..], name], to);
         count += 1;
     }
     count
@@ -198,8 +192,7 @@ pub(super) fn exists<'n>(names: impl Iterator<Item = &'n [u8]>, to: &mut Vec<u8>
 pub(super) fn asking(commands: &[u8]) -> Result<(Vec<u8>, usize)> {
     let (mut bytes, mut count) = (Vec::with_capacity(commands.len() + 64), 0);
     for record in crate::aof::SliceReader::new(commands) {
-        frame::array(1, &mut bytes);
-        frame::bulk(b"ASKING", &mut bytes);
+        frame::command(&[b"ASKING"], &mut bytes);
         bytes.extend_from_slice(record?.raw());
         count += 2;
     }

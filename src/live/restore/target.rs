@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::export::CommandForm;
-use crate::live::commands::{Access, NO_KEY, denial};
+use crate::live::commands::restores;
 use crate::live::facts::{Replication, Role, ServerFacts};
 use crate::live::info::Info;
 use crate::live::probe::server_seconds;
@@ -107,16 +107,6 @@ impl Target {
             server,
         })
     }
-}
-
-/// Whether RESTORE is there, and for us: one with a payload that is none is always refused.
-fn restores(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<bool> {
-    Ok(match ask(connection, &["RESTORE", NO_KEY, "0", "x"])? {
-        Ok(_) => true,
-        Err(refusal) if refusal.is_unknown_command() => false,
-        Err(refusal) if refusal.code == "NOPERM" => denial(&refusal.text) == Access::SomeKeys,
-        Err(_) => true,
-    })
 }
 
 fn biggest(connection: &mut (impl ConnectionLike + ?Sized)) -> Result<u64> {

@@ -252,8 +252,7 @@ struct Request {
 
 impl Request {
     fn add(&mut self, words: &[&[u8]]) {
-        frame::array(words.len(), &mut self.bytes);
-        words.iter().for_each(|word| frame::bulk(word, &mut self.bytes));
+        frame::command(words, &mut self.bytes);
         self.count += 1;
     }
 }
