@@ -1,14 +1,17 @@
 //! Logs that are written here: they read as they were written, and servers load them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/answers.rs"]
+mod answers;
 #[allow(dead_code)] // more than is needed here
 #[path = "aof/common.rs"]
 mod common;
 #[path = "common/servers.rs"]
 mod servers;
 
+use answers::answers;
 use common::release;
-use redis::{Value, cmd};
+use redis::cmd;
 use redkeep::aof::{
     Content, Fileset, FilesetOptions, Layout, Manifest, RecordKind, SliceReader, Startup,
     write_command,
@@ -372,20 +375,6 @@ fn for_another_server_bases_are_converted_and_commands_it_does_not_know_named() 
 fn now() -> UnixMillis {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     UnixMillis::new(now.as_millis().try_into().unwrap())
-}
-
-/// What a server answers for all it holds: its digest, its databases, and its functions.
-fn answers(server: &Server) -> (String, Vec<String>, usize) {
-    let mut connection = server.connect().unwrap();
-    let digest = cmd("DEBUG").arg("DIGEST").query(&mut connection).unwrap();
-    let info: String = cmd("INFO").arg("keyspace").query(&mut connection).unwrap();
-    let keys = info.lines().filter(|line| line.starts_with("db"));
-    let keys = keys.map(|line| line.split(',').next().unwrap().to_owned()).collect();
-    let functions = match cmd("FUNCTION").arg("LIST").query(&mut connection) {
-        Ok(Value::Array(libraries)) => libraries.len(),
-        _ => 0,
-    };
-    (digest, keys, functions)
 }
 
 /// The dump without the keys that are past their time, which a server drops from a dump and keeps

@@ -3,6 +3,8 @@
 #![cfg(feature = "live")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/answers.rs"]
+mod answers;
 #[path = "common/clock.rs"]
 mod clock;
 #[path = "common/servers.rs"]

@@ -3,6 +3,8 @@
 #![cfg(feature = "live")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
+#[path = "common/between.rs"]
+mod between;
 #[path = "common/clock.rs"]
 mod clock;
 #[path = "common/cluster.rs"]

@@ -472,22 +472,9 @@ fn same_run(before: &Seen, now: &Seen) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::fake::{self, Time, lose, refuse};
     use redis::RedisResult;
-    use std::cell::Cell;
-    use std::rc::Rc;
-
-    #[derive(Clone, Default)]
-    struct Time(Rc<Cell<Duration>>);
-
-    impl Clock for Time {
-        fn elapsed(&self) -> Duration {
-            self.0.get()
-        }
-
-        fn sleep(&self, time: Duration) {
-            self.0.set(self.0.get() + time);
-        }
-    }
+    use std::io;
 
     /// What goes wrong.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -568,32 +555,28 @@ mod tests {
         }
 
         fn answer(&mut self, line: &str) -> RedisResult<Value> {
-            let error = |code: &str, text: &str| {
-                let error = redis::make_extension_error(code.to_owned(), Some(text.to_owned()));
-                Ok(Value::ServerError(error.try_into().unwrap()))
-            };
             if self.lost > 0 || self.fate == Fate::GoneForGood && !self.on {
                 self.lost = self.lost.saturating_sub(1);
-                return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+                return lose(io::ErrorKind::ConnectionReset);
             }
             self.asked.push(line.to_owned());
             match line {
                 "INFO" => Ok(Value::BulkString(self.info().into_bytes())),
-                _ if self.fate == Fate::NoConfig => error("ERR", "unknown command 'CONFIG'"),
+                _ if self.fate == Fate::NoConfig => refuse("ERR", "unknown command 'CONFIG'"),
                 "CONFIG GET appendonly" => {
                     let value = if self.on { "yes" } else { "no" };
                     let words = ["appendonly", value].map(|word| Value::BulkString(word.into()));
                     Ok(Value::Array(words.into()))
                 }
                 "CONFIG SET appendonly no" if self.fate == Fate::MayNotTurnOff => {
-                    error("NOPERM", "no")
+                    refuse("NOPERM", "no")
                 }
                 "CONFIG SET appendonly no" => {
                     self.on = false;
                     Ok(Value::Okay)
                 }
                 "CONFIG SET appendonly yes" if self.fate == Fate::CannotTurnOn => {
-                    error("ERR", "CONFIG SET failed - Unable to turn on AOF")
+                    refuse("ERR", "CONFIG SET failed - Unable to turn on AOF")
                 }
                 "CONFIG SET appendonly yes" => {
                     (self.on, self.rewriting, self.rewrites) = (true, Some(2), self.rewrites + 1);
@@ -604,29 +587,7 @@ mod tests {
         }
     }
 
-    impl ConnectionLike for Fake {
-        fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
-            let text = String::from_utf8_lossy(command).into_owned();
-            let words: Vec<_> = text.split("\r\n").skip(2).step_by(2).collect();
-            self.answer(words.join(" ").trim_end())
-        }
-
-        fn req_packed_commands(&mut self, _: &[u8], _: usize, _: usize) -> RedisResult<Vec<Value>> {
-            panic!("nothing here is pipelined")
-        }
-
-        fn get_db(&self) -> i64 {
-            0
-        }
-
-        fn check_connection(&mut self) -> bool {
-            true
-        }
-
-        fn is_open(&self) -> bool {
-            true
-        }
-    }
+    fake::connection!(Fake);
 
     type Done = std::result::Result<(u32, LogPauseOutcome), LogPauseError>;
 

@@ -33,6 +33,8 @@ pub(crate) mod conf;
 mod connect;
 mod drivers;
 mod facts;
+#[cfg(test)]
+mod fake;
 mod file;
 mod files;
 mod host;

@@ -1,9 +1,10 @@
 //! Real servers on directories that were restored into: they hold what a server holds that loaded
 //! the dump itself.
 
+use crate::answers::answers;
 use crate::servers::{ALL, Server};
 use crate::{System, all, crash, directory, keeps, options, plan, restore, set, settings, states};
-use redis::{Value, cmd};
+use redis::Value;
 use redkeep::UnixMillis;
 use redkeep::aof::{Fileset, FilesetOptions};
 use redkeep::select::{Condition, Expiry, FilterOptions};
@@ -12,20 +13,6 @@ use redkeep::task::{ExtractOptions, extract};
 use std::io::Empty;
 use std::path::Path;
 use std::time::SystemTime;
-
-/// What a server answers for all it holds: its digest, its databases, and its functions.
-fn answers(server: &Server) -> (String, Vec<String>, usize) {
-    let mut connection = server.connect().unwrap();
-    let digest = cmd("DEBUG").arg("DIGEST").query(&mut connection).unwrap();
-    let info: String = cmd("INFO").arg("keyspace").query(&mut connection).unwrap();
-    let keys = info.lines().filter(|line| line.starts_with("db"));
-    let keys = keys.map(|line| line.split(',').next().unwrap().to_owned()).collect();
-    let functions = match cmd("FUNCTION").arg("LIST").query(&mut connection) {
-        Ok(Value::Array(libraries)) => libraries.len(),
-        _ => 0,
-    };
-    (digest, keys, functions)
-}
 
 /// A dump that this server loads, without the keys that expired: from a log they would be loaded.
 fn source(name: &str) -> Vec<u8> {

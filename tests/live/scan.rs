@@ -1,58 +1,33 @@
 //! Snapshots key by key.
 
+use crate::between::{Between, Moment};
 use crate::servers::{ALL, Server};
 use crate::{keys, open, run, start};
-use redis::{ConnectionLike, RedisResult, Value};
-use redkeep::live::{Connection, ScanOptions, ScanOutcome, scan};
+use redis::{ConnectionLike, Value};
+use redkeep::live::{ConnectOptions, Connection, ScanOptions, ScanOutcome, scan};
 use redkeep::rdb::{EventKind, SliceReader, StrBuf};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Runs a command on another connection before the first values are asked for.
+fn meddled(server: &Server, line: &'static str) -> impl ConnectionLike {
+    let (mut other, mut line) = (server.connect().unwrap(), Some(line));
+    let act = move |moment: Moment<'_>| {
+        if let Moment::Sending(commands) = moment
+            && commands.windows(4).any(|word| word == b"DUMP")
+            && let Some(line) = line.take()
+        {
+            run(&mut other, line);
+        }
+    };
+    Between { inner: open(server), act }
+}
 
 fn take(connection: &mut impl ConnectionLike, options: &ScanOptions) -> (Vec<u8>, ScanOutcome) {
     let mut dump = Vec::new();
     let outcome = scan(connection, &mut dump, options).unwrap();
     (dump, outcome)
-}
-
-/// Says the names of each page once more with the next one.
-struct Repeating {
-    inner: Connection,
-    before: Vec<Value>,
-}
-
-impl ConnectionLike for Repeating {
-    fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
-        self.inner.req_packed_command(command)
-    }
-
-    fn req_packed_commands(
-        &mut self,
-        commands: &[u8],
-        offset: usize,
-        count: usize,
-    ) -> RedisResult<Vec<Value>> {
-        let mut answers = self.inner.req_packed_commands(commands, offset, count)?;
-        // Names come in an array beside where to go on.
-        if let Some(Value::Array(page)) = answers.last_mut()
-            && let [_, Value::Array(names)] = &mut page[..]
-        {
-            let before = std::mem::replace(&mut self.before, names.clone());
-            names.extend(before);
-        }
-        Ok(answers)
-    }
-
-    fn get_db(&self) -> i64 {
-        self.inner.get_db()
-    }
-
-    fn check_connection(&mut self) -> bool {
-        self.inner.check_connection()
-    }
-
-    fn is_open(&self) -> bool {
-        self.inner.is_open()
-    }
 }
 
 #[test]
@@ -62,12 +37,24 @@ fn keys_that_are_named_again_are_written_once_however_little_is_remembered() {
         let server = start(name, &[]);
         let mut admin = open(&server);
         (0..3000).for_each(|number| run(&mut admin, &format!("SET key:{number} x")));
-        let mut repeating = Repeating { inner: open(&server), before: Vec::new() };
+        // The names of each page come once more with the next one.
+        let last = RefCell::new(Vec::new());
+        let act = |moment: Moment<'_>| {
+            // Names come in an array beside where to go on.
+            if let Moment::Answered(answers) = moment
+                && let Some(Value::Array(page)) = answers.last_mut()
+                && let [_, Value::Array(names)] = &mut page[..]
+            {
+                let before = last.replace(names.clone());
+                names.extend(before);
+            }
+        };
+        let mut repeating = Between { inner: open(&server), act };
         let folder = tempfile::tempdir().unwrap();
         let options = ScanOptions::default().count(100).memory(0).temp_dir(folder.path());
         let (dump, outcome) = take(&mut repeating, &options);
         // Of the last page nothing is said again.
-        let last = repeating.before.len() as u64;
+        let last = last.borrow().len() as u64;
         assert_eq!((outcome.keys, outcome.repeated + last), (3000, 3000), "{name}: {outcome:?}");
         assert_eq!(keys(&dump).len(), 3000, "{name}");
         let nowhere = options.temp_dir(folder.path().join("nowhere"));
@@ -153,45 +140,6 @@ fn a_part_is_chosen_by_pattern_type_and_database() {
     }
 }
 
-/// Runs a command on another connection before the first values are asked for.
-struct Meddler {
-    inner: Connection,
-    other: redis::Connection,
-    line: Option<&'static str>,
-}
-
-impl ConnectionLike for Meddler {
-    fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
-        self.inner.req_packed_command(command)
-    }
-
-    fn req_packed_commands(
-        &mut self,
-        commands: &[u8],
-        offset: usize,
-        count: usize,
-    ) -> RedisResult<Vec<Value>> {
-        if commands.windows(4).any(|word| word == b"DUMP")
-            && let Some(line) = self.line.take()
-        {
-            run(&mut self.other, line);
-        }
-        self.inner.req_packed_commands(commands, offset, count)
-    }
-
-    fn get_db(&self) -> i64 {
-        self.inner.get_db()
-    }
-
-    fn check_connection(&mut self) -> bool {
-        self.inner.check_connection()
-    }
-
-    fn is_open(&self) -> bool {
-        self.inner.is_open()
-    }
-}
-
 #[test]
 #[ignore = "needs real servers, which tests/run gets"]
 fn what_goes_meanwhile_is_counted() {
@@ -199,19 +147,14 @@ fn what_goes_meanwhile_is_counted() {
         let server = start(name, &[]);
         let mut admin = open(&server);
         (0..3000).for_each(|number| run(&mut admin, &format!("SET key:{number} x")));
-        let meddler = |line| Meddler {
-            inner: open(&server),
-            other: server.connect().unwrap(),
-            line: Some(line),
-        };
         // Asked for all at once, so that the key's name was seen for sure.
         let all = ScanOptions::default().count(10_000);
-        let (dump, outcome) = take(&mut meddler("DEL key:7"), &all);
+        let (dump, outcome) = take(&mut meddled(&server, "DEL key:7"), &all);
         assert_eq!((outcome.keys, outcome.vanished), (2999, 1), "{name}");
         assert_eq!(keys(&dump).len(), 2999, "{name}");
         assert_eq!(outcome.snapshot.writes_meanwhile, Some(1), "{name}: {outcome:?}");
         assert_eq!(outcome.emptied, Some(false), "{name}");
-        let (dump, outcome) = take(&mut meddler("FLUSHDB"), &ScanOptions::default());
+        let (dump, outcome) = take(&mut meddled(&server, "FLUSHDB"), &ScanOptions::default());
         assert_eq!(outcome.emptied, Some(true), "{name}: {outcome:?}");
         assert!(keys(&dump).is_empty(), "{name}");
     }
@@ -226,7 +169,7 @@ fn a_user_who_may_scan_and_dump_needs_no_other_right() {
         run(&mut admin, "SET a 1 EX 1000");
         run(&mut admin, "ACL SETUSER bk on >s3cret -@all +info +scan +dump +pttl +time +select ~*");
         let url = format!("redis://bk:s3cret@127.0.0.1:{}", server.port());
-        let mut connection = Connection::open(redkeep::live::ConnectOptions::new(url)).unwrap();
+        let mut connection = Connection::open(ConnectOptions::new(url)).unwrap();
         let (dump, outcome) = take(&mut connection, &ScanOptions::default());
         assert_eq!(keys(&dump), ["a"], "{name}");
         assert_eq!(outcome.function_libraries, None, "{name}");

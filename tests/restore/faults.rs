@@ -1,9 +1,10 @@
 //! Connections that are cut, servers that die or are busy, and going on from a checkpoint.
 
+use crate::between::{Between, Moment};
 use crate::clock::System;
 use crate::servers::{ALL, Server};
 use crate::{dump_of, put, run};
-use redis::{ConnectionLike, RedisResult, Value, cmd};
+use redis::cmd;
 use redkeep::export::CommandForm;
 use redkeep::live::restore::{
     Checkpoint, Conflict, Link, RestoreOptions, RestoreOutcome, RestoreSink,
@@ -164,44 +165,6 @@ fn a_cancelled_restore_goes_on_from_its_checkpoint() {
     assert_eq!(outcome.restored, 0);
 }
 
-/// Kills the server, or has it start anew, before a batch is sent.
-struct Killer<'k> {
-    inner: redis::Connection,
-    batches: u32,
-    kill: Box<dyn FnMut() + 'k>,
-}
-
-impl ConnectionLike for Killer<'_> {
-    fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
-        self.inner.req_packed_command(command)
-    }
-
-    fn req_packed_commands(
-        &mut self,
-        commands: &[u8],
-        offset: usize,
-        count: usize,
-    ) -> RedisResult<Vec<Value>> {
-        self.batches += 1;
-        if self.batches == 4 {
-            (self.kill)();
-        }
-        self.inner.req_packed_commands(commands, offset, count)
-    }
-
-    fn get_db(&self) -> i64 {
-        self.inner.get_db()
-    }
-
-    fn check_connection(&mut self) -> bool {
-        self.inner.check_connection()
-    }
-
-    fn is_open(&self) -> bool {
-        self.inner.is_open()
-    }
-}
-
 #[test]
 #[ignore = "needs real servers, which tests/run gets"]
 fn a_server_that_dies_leaves_an_account_that_balances() {
@@ -209,7 +172,14 @@ fn a_server_that_dies_leaves_an_account_that_balances() {
     for name in ALL {
         let mut server = Some(Server::start(name, None).unwrap());
         let inner = server.as_ref().unwrap().connect().unwrap();
-        let connection = Killer { inner, batches: 0, kill: Box::new(|| drop(server.take())) };
+        let mut batches = 0;
+        let act = |moment: Moment<'_>| {
+            batches += u32::from(matches!(moment, Moment::Sending(_)));
+            if batches == 4 {
+                drop(server.take());
+            }
+        };
+        let connection = Between { inner, act };
         let clock = System::start();
         let options =
             RestoreOptions::default().batch_keys(100).patience(Duration::from_millis(200));

@@ -2,15 +2,14 @@ use super::{SaveOptions, SavedFile, bgsave, save};
 use crate::error::{Fault, Result};
 use crate::live::clock::Clock;
 use crate::live::drivers::Driver;
+use crate::live::fake::{self, Time, lose, refuse};
 use crate::live::file::stated_time;
 use crate::rdb::{Header, Writer};
-use redis::{ConnectionLike, RedisResult, Value};
-use std::cell::Cell;
+use redis::{RedisResult, Value};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
 /// What becomes of one BGSAVE.
@@ -33,25 +32,7 @@ enum Fate {
     Denied,
 }
 
-#[derive(Clone, Default)]
-struct Time(Rc<Cell<Duration>>);
-
-impl Clock for Time {
-    fn elapsed(&self) -> Duration {
-        self.0.get()
-    }
-
-    fn sleep(&self, time: Duration) {
-        self.0.set(self.0.get() + time);
-    }
-}
-
 const START: u64 = 1_700_000_000;
-
-fn refuse(text: &str) -> RedisResult<Value> {
-    let error = redis::make_extension_error("ERR".to_owned(), Some(text.to_owned()));
-    Ok(Value::ServerError(error.try_into().unwrap()))
-}
 
 /// A server as far as saving goes.
 struct Fake {
@@ -110,7 +91,7 @@ impl Fake {
         if let Some((left, fate)) = self.child.take() {
             if fate == Fate::Lost {
                 self.child = Some((left, Fate::Good));
-                return Err(io::Error::from(io::ErrorKind::ConnectionReset).into());
+                return lose(io::ErrorKind::ConnectionReset);
             }
             match left {
                 0 => self.end(fate),
@@ -134,18 +115,18 @@ impl Fake {
         match self.fates.pop_front().unwrap() {
             Fate::Busy => {
                 self.child = Some((3, Fate::Cancelled));
-                refuse("Background save already in progress")
+                refuse("ERR", "Background save already in progress")
             }
             // Unlike a child that fails, this leaves the status as it was.
             Fate::Failed => {
                 self.saves = self.saves.map(|saves| saves + 1);
-                refuse("")
+                refuse("ERR", "")
             }
             Fate::Lost => {
                 self.end(Fate::Good);
-                Err(io::Error::from(io::ErrorKind::TimedOut).into())
+                lose(io::ErrorKind::TimedOut)
             }
-            Fate::Never => Err(io::Error::from(io::ErrorKind::ConnectionReset).into()),
+            Fate::Never => lose(io::ErrorKind::ConnectionReset),
             fate => {
                 self.end(fate);
                 Ok(Value::Okay)
@@ -153,33 +134,8 @@ impl Fake {
         }
     }
 
-    fn bgsave(&mut self) -> RedisResult<Value> {
-        self.requests += 1;
-        match self.fates.pop_front().unwrap() {
-            Fate::Busy => {
-                self.child = Some((3, Fate::Cancelled));
-                refuse("Background save already in progress")
-            }
-            Fate::NoFork => {
-                self.ok = false;
-                refuse("")
-            }
-            Fate::Denied => {
-                let error = redis::make_extension_error("NOPERM".to_owned(), None);
-                Ok(Value::ServerError(error.try_into().unwrap()))
-            }
-            fate => {
-                self.child = Some((3, fate));
-                Ok(Value::SimpleString("Background saving started".to_owned()))
-            }
-        }
-    }
-}
-
-impl ConnectionLike for Fake {
-    fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
-        let text = String::from_utf8_lossy(command).into_owned();
-        match text.split("\r\n").nth(2).unwrap() {
+    fn answer(&mut self, line: &str) -> RedisResult<Value> {
+        match line.split(' ').next().unwrap() {
             "INFO" => self.info(),
             "BGSAVE" => self.bgsave(),
             "SAVE" => self.save(),
@@ -191,22 +147,27 @@ impl ConnectionLike for Fake {
         }
     }
 
-    fn req_packed_commands(&mut self, _: &[u8], _: usize, _: usize) -> RedisResult<Vec<Value>> {
-        panic!("nothing here is pipelined")
-    }
-
-    fn get_db(&self) -> i64 {
-        0
-    }
-
-    fn check_connection(&mut self) -> bool {
-        true
-    }
-
-    fn is_open(&self) -> bool {
-        true
+    fn bgsave(&mut self) -> RedisResult<Value> {
+        self.requests += 1;
+        match self.fates.pop_front().unwrap() {
+            Fate::Busy => {
+                self.child = Some((3, Fate::Cancelled));
+                refuse("ERR", "Background save already in progress")
+            }
+            Fate::NoFork => {
+                self.ok = false;
+                refuse("ERR", "")
+            }
+            Fate::Denied => refuse("NOPERM", ""),
+            fate => {
+                self.child = Some((3, fate));
+                Ok(Value::SimpleString("Background saving started".to_owned()))
+            }
+        }
     }
 }
+
+fake::connection!(Fake);
 
 /// Runs these fates against an old file that is there.
 fn run(counted: bool, fates: &[Fate]) -> (Result<SavedFile>, Fake, tempfile::TempDir) {
