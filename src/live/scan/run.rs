@@ -1,5 +1,6 @@
 //! Fingerprints in order, in a file that has no name.
 
+use crate::file::leftovers::PREFIX;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -117,14 +118,18 @@ fn nameless(folder: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     loop {
-        let any = RandomState::new().hash_one(std::process::id());
-        let path = folder.join(format!(".redkeep-{any:016x}"));
+        // Should this process be killed here, whoever writes a file in that folder removes it.
+        let any = RandomState::new().hash_one(0);
+        let path = folder.join(format!("{PREFIX}{}-{any}", std::process::id()));
         match options.open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             file => {
                 let file = file?;
-                std::fs::remove_file(&path)?;
-                return Ok(file);
+                // Or just did.
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => return Ok(file),
+                }
             }
         }
     }
