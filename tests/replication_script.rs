@@ -99,6 +99,23 @@ fn a_transfer_cut_anywhere_never_looks_complete() {
 }
 
 #[test]
+fn without_a_proof_of_the_end_no_part_of_a_dump_is_sound() {
+    let said = transcript(by_mark(&marked_dump()));
+    let options = options().proves_end(false);
+    let mut ended = Vec::new();
+    for cut in 0..=said.len() {
+        let script = Script::new(&said[..cut]);
+        let (clock, check) = (script.clock(), CheckOptions::default());
+        match snapshot_into(script, clock, &options, &check, io::sink()) {
+            Ok(outcome) => ended.push(outcome.is_sound()),
+            Err(error) => assert_eq!(error.fault(), Some(Fault::TransferCut), "cut at {cut}"),
+        }
+    }
+    // Inside a value that looks like an end, and where it is one.
+    assert_eq!(ended, [false, true]);
+}
+
+#[test]
 fn a_dump_that_is_damaged_under_way_is_never_sound() {
     let dump = marked_dump();
     for at in 0..dump.len() {

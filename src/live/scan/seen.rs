@@ -249,6 +249,21 @@ mod tests {
     }
 
     #[test]
+    fn the_filter_keeps_nearly_all_that_is_new_from_the_runs() {
+        let mut filter = Filter { lines: Vec::new(), most: 1 << 10 };
+        let hashers = [RandomState::new(), RandomState::new()];
+        let fingerprint = |n: u32| {
+            let [high, low] = hashers.each_ref().map(|hasher| u128::from(hasher.hash_one(n)));
+            (high << 64) | low
+        };
+        // Twelve bits for each.
+        (0..43_000).for_each(|n| filter.add(fingerprint(n)));
+        assert!((0..43_000).all(|n| filter.may_hold(fingerprint(n))));
+        let taken_for_seen = (43_000..143_000).filter(|n| filter.may_hold(fingerprint(*n))).count();
+        assert!(taken_for_seen < 1500, "{taken_for_seen}");
+    }
+
+    #[test]
     fn without_a_place_for_the_file_it_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let gone = folder.path().join("gone");
