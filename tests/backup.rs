@@ -15,6 +15,9 @@ mod servers;
 #[cfg(feature = "cli")]
 #[path = "backup/program.rs"]
 mod program;
+#[cfg(feature = "cli")]
+#[path = "backup/programs.rs"]
+mod programs;
 
 use clock::System;
 use cluster::Cluster;

@@ -5,6 +5,9 @@
 
 #[path = "common/aof_laws.rs"]
 mod aof_laws;
+#[cfg(feature = "repo")]
+#[path = "common/archive_laws.rs"]
+mod archive_laws;
 #[cfg(feature = "synth")]
 #[path = "common/kept.rs"]
 mod kept;
@@ -39,6 +42,8 @@ const TARGETS: &[(&str, Law)] = &[
     ("aof_repair", aof_laws::repair),
     #[cfg(feature = "live")]
     ("replication", replication_laws::replication),
+    #[cfg(feature = "repo")]
+    ("archive", archive_laws::archive),
     #[cfg(feature = "repo")]
     ("seal_open", seal_laws::seal_open),
     #[cfg(feature = "json")]

@@ -50,5 +50,6 @@ pub use manifest::{
     Content, DbCount, Details, LogForm, Manifest, Part, Shard, Soundness, Source, SourceChange,
     SourceState,
 };
+#[cfg(feature = "live")]
 pub(crate) use names::made_up;
 pub use names::{ArchiveId, BackupId, StreamName};

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// A folder with an archive and a key.
-fn place() -> (tempfile::TempDir, String) {
+pub(crate) fn place() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("archive")).unwrap();
     let public = well(folder.path(), "", "keygen -o key");
@@ -22,14 +22,14 @@ fn run(folder: &Path, public: &str, arguments: &str) -> Output {
     command.env("REDKEEP_RECIPIENT", public).output().unwrap()
 }
 
-fn well(folder: &Path, public: &str, arguments: &str) -> String {
+pub(crate) fn well(folder: &Path, public: &str, arguments: &str) -> String {
     let output = run(folder, public, arguments);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{arguments}: {error}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn url(server: &Server) -> String {
+pub(crate) fn url(server: &Server) -> String {
     format!("redis://127.0.0.1:{}", server.port())
 }
 
@@ -115,28 +115,4 @@ fn a_cluster_is_one_backup_and_goes_into_another() {
         run_well("restore latest shards");
         assert_eq!(folder.path().join("shards").read_dir().unwrap().count(), 3);
     }
-}
-
-/// How to get at the data when this program is gone; then a server loads it.
-#[test]
-#[ignore = "needs real servers, zstd and age, which tests/run gets"]
-fn a_backup_is_opened_by_hand_and_loads() {
-    let server = Server::start("redis-7.0", Some(&given("redis-7.0"))).unwrap();
-    let (folder, public) = place();
-    let made = well(
-        folder.path(),
-        &public,
-        &format!("backup {} --init --json --volume 20000", url(&server)),
-    );
-    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
-    let id = made["manifest"]["backup"].as_str().unwrap();
-    let line = format!(
-        "set -o pipefail; cd archive/main/{id} && sha256sum -c manifest.json.sha256 >&2 \
-         && cat main.rdb.zst.age.* | age -d -i ../../../key | zstd -d"
-    );
-    let output =
-        Command::new("bash").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let again = Server::start("redis-7.0", Some(&output.stdout)).unwrap();
-    assert_eq!(digest(&again), digest(&server));
 }
