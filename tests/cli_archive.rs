@@ -226,3 +226,34 @@ fn the_names_of_files_stay_names_of_files() {
     assert_eq!(code(&place.run("list --repo s4://x")), 2);
     assert_eq!(code(&place.run("list --repo nowhere")), 1);
 }
+
+/// A process that is killed at any point leaves what was there, and nothing that is listed beside it.
+#[test]
+fn a_backup_that_is_killed_is_none() {
+    let place = Place::new();
+    place.well("init");
+    place.well("backup dump.rdb");
+    let dump = std::fs::read(place.path("dump.rdb")).unwrap();
+    for round in 0..20 {
+        // Small volumes, so that some of them are stored already.
+        let stream = format!("s{round}");
+        let line = format!("backup - --stream {stream} --volume 5000 --lease 1 --threads 1");
+        let mut child =
+            place.command(&line).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let upto = dump.len() * round / 20;
+        std::io::Write::write_all(&mut input, &dump[..upto]).unwrap();
+        std::io::Write::flush(&mut input).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(place.well(&format!("list --stream {stream}")), "", "round {round}");
+    }
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    // Whoever comes after the lease is over is not kept from it.
+    for round in [1, 10, 19] {
+        place.well(&format!("backup dump.rdb --stream s{round}"));
+        place.well(&format!("verify --stream s{round}"));
+    }
+    place.well("verify");
+}
