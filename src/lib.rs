@@ -99,7 +99,9 @@
 //! | `repo` | `repo`: stores for backups, sealed parts of them, retention | zstd (C), age, sha2, jiff, `digest` |
 //! | `repo-ssh` | keys of SSH for `repo` | rsa (RUSTSEC-2023-0071), `repo` |
 //! | `opendal` | stores through opendal | opendal, tokio, `repo` |
-//! | `s3` | stores in S3 | reqwest, rustls with ring, `opendal` |
+//! | `opendal-http` | what the following share | reqwest, rustls with ring, `opendal` |
+//! | `s3` | stores in S3 | `opendal-http` |
+//! | `azblob` | stores in Azure Blob Storage | `opendal-http` |
 //! | `cli` | the `redkeep` program; with `live` it talks to servers | clap, indicatif, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]

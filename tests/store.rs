@@ -5,6 +5,12 @@
 
 #[path = "store/alike.rs"]
 mod alike;
+#[cfg(feature = "azblob")]
+#[path = "store/azurite.rs"]
+mod azurite;
+#[cfg(feature = "opendal-http")]
+#[path = "store/component.rs"]
+mod component;
 #[path = "store/crash.rs"]
 mod crash;
 #[path = "store/faults.rs"]

@@ -1,5 +1,6 @@
 //! S3 as moto does it.
 
+use crate::component::{Running, ask, folder, free_port, until};
 use crate::remote::runtime;
 use crate::{conforms, name};
 use redkeep::repo::store::{
@@ -7,68 +8,32 @@ use redkeep::repo::store::{
 };
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A running moto; stopped when dropped.
 struct Moto {
-    process: Child,
+    _running: Running,
     port: u16,
-}
-
-fn program() -> PathBuf {
-    let folder = std::env::var_os("REDKEEP_COMPONENTS")
-        .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/target/components").into());
-    Path::new(&folder).join("moto").join("server")
-}
-
-/// One request without a body; the first line of the answer, and its body.
-fn ask(port: u16, request: &str) -> Option<(String, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "{request} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.lines().next()?.to_owned(), body.to_owned()))
 }
 
 impl Moto {
     /// Starts it with an empty bucket of this name.
     fn start(bucket: &str) -> Moto {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let program = program();
-        let process = Command::new(&program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}; tests/run gets it", program.display()));
-        let moto = Moto { process, port };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let made = ask(port, &format!("PUT /{bucket}"));
-            if made.is_some_and(|(status, _)| status.contains(" 200 ")) {
-                return moto;
-            }
-            assert!(Instant::now() < deadline, "moto does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let port = free_port();
+        let place = ["-H", "127.0.0.1", "-p", &port.to_string()];
+        let _running = Running::start(&folder("moto").join("server"), &place);
+        until("moto", || {
+            let made = ask(port, &format!("PUT /{bucket}"), &[]);
+            made.is_some_and(|(head, _)| head.contains(" 200 "))
+        });
+        Moto { _running, port }
     }
 
     fn bucket(&self, bucket: &str) -> S3Options {
         S3Options::new(bucket)
             .endpoint(format!("http://127.0.0.1:{}", self.port))
             .credentials("testing", "testing")
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -89,7 +54,7 @@ fn a_bucket_keeps_every_promise() {
     assert_eq!(listed[0].name, name("redis/prod/a/b"));
     assert_eq!(whole.get(&listed[0].name, 10).unwrap(), b"1");
     // Nothing of streams that were dropped stays, where it would be paid for and not seen.
-    let (status, uploads) = ask(moto.port, "GET /backups?uploads").unwrap();
+    let (status, uploads) = ask(moto.port, "GET /backups?uploads", &[]).unwrap();
     assert!(status.contains(" 200 ") && uploads.contains("ListMultipartUploadsResult"), "{status}");
     assert!(!uploads.contains("<UploadId>"), "{uploads}");
 }

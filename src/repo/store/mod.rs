@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | [`LocalStore`] | files below a folder | synced before they get their names |
 //! | [`MemoryStore`] | in memory | for tests, and for trying out |
-//! | `OpendalStore` | in a service, with feature `opendal` or `s3` | retries, timeouts, limits |
+//! | `OpendalStore` | in a service, with feature `opendal`, `s3` or `azblob` | retries, timeouts, limits |
 //! | [`FaultStore`] | those of another store | fails where it was told to, for tests |
 //!
 //! All calls block. [`conformance`] tells whether a store of one's own keeps the promises; the ones
@@ -56,6 +56,8 @@ pub use fault::{Call, FaultStore, Operation, Trouble};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use name::ObjectName;
+#[cfg(feature = "azblob")]
+pub use remote::AzblobOptions;
 #[cfg(feature = "s3")]
 pub use remote::S3Options;
 #[cfg(feature = "opendal")]
