@@ -29,7 +29,7 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 22] = [
+const OPTIONAL: [(&str, &[&str]); 23] = [
     ("age", &["repo"]),
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
@@ -43,6 +43,7 @@ const OPTIONAL: [(&str, &[&str]); 22] = [
     ("redis", &["live"]),
     ("regex", &["regex"]),
     ("reqwest", &["opendal-http"]),
+    ("russh-sftp", &["sftp"]),
     ("rustix", &["live", "repo"]),
     ("rustls", &["live-tls", "opendal-http"]),
     ("rustls-native-certs", &["live-tls", "opendal-http"]),
@@ -50,7 +51,7 @@ const OPTIONAL: [(&str, &[&str]); 22] = [
     ("serde_json", &["json"]),
     ("sha1", &["digest"]),
     ("sha2", &["repo"]),
-    ("tokio", &["opendal"]),
+    ("tokio", &["opendal", "sftp"]),
     ("zstd", &["repo"]),
 ];
 

@@ -8,7 +8,7 @@ mod alike;
 #[cfg(feature = "azblob")]
 #[path = "store/azurite.rs"]
 mod azurite;
-#[cfg(feature = "opendal-http")]
+#[cfg(any(feature = "opendal-http", feature = "sftp"))]
 #[path = "store/component.rs"]
 mod component;
 #[path = "store/crash.rs"]
@@ -23,9 +23,15 @@ mod moto;
 #[cfg(feature = "opendal")]
 #[path = "store/remote.rs"]
 mod remote;
+#[cfg(any(feature = "opendal", feature = "sftp"))]
+#[path = "store/runtime.rs"]
+mod runtime;
 #[cfg(feature = "s3")]
 #[path = "store/s3.rs"]
 mod s3;
+#[cfg(feature = "sftp")]
+#[path = "store/sshd.rs"]
+mod sshd;
 
 use redkeep::repo::store::{
     ConformanceOptions, FaultStore, MemoryStore, ObjectName, Store, conformance,

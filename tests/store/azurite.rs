@@ -1,7 +1,7 @@
 //! Azure Blob Storage as azurite does it, Microsoft's own emulator.
 
 use crate::component::{Running, ask, folder, free_port, until};
-use crate::remote::runtime;
+use crate::runtime::runtime;
 use crate::{conforms, name};
 use redkeep::Fault;
 use redkeep::repo::store::{

@@ -1,9 +1,17 @@
 //! Programs that speak as services do, started for one test each.
 
-use std::io::{Read, Write};
+use std::io::Read;
+#[cfg(feature = "opendal-http")]
+use std::io::Write;
+#[cfg(feature = "sftp")]
+use std::net::Shutdown;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+#[cfg(feature = "sftp")]
+use std::sync::Arc;
+#[cfg(feature = "sftp")]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What `tests/run` got of this name.
@@ -51,6 +59,7 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// One request without a body, with more lines in its head; the head and the body of the answer.
+#[cfg(feature = "opendal-http")]
 pub(crate) fn ask(port: u16, request: &str, lines: &[&str]) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
@@ -61,4 +70,32 @@ pub(crate) fn ask(port: u16, request: &str, lines: &[&str]) -> Option<(String, S
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
     Some((head.to_owned(), body.to_owned()))
+}
+
+/// A way to a port on which every connection is cut after so many bytes of what the client sends.
+#[cfg(feature = "sftp")]
+pub(crate) fn cutting(port: u16, bytes: u64) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    let cuts = Arc::new(AtomicUsize::new(0));
+    let counted = cuts.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", port))) else {
+                return;
+            };
+            let (mut up, mut down) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            let (from, counted) = (server, counted.clone());
+            std::thread::spawn(move || {
+                let sent = std::io::copy(&mut (&client).take(bytes), &mut up);
+                counted.fetch_add(
+                    usize::from(sent.is_ok_and(|sent| sent == bytes)),
+                    Ordering::Relaxed,
+                );
+                let _ = (client.shutdown(Shutdown::Both), up.shutdown(Shutdown::Both));
+            });
+            std::thread::spawn(move || std::io::copy(&mut { from }, &mut down));
+        }
+    });
+    (own, cuts)
 }

@@ -1,7 +1,7 @@
 //! S3 as moto does it.
 
 use crate::component::{Running, ask, folder, free_port, until};
-use crate::remote::runtime;
+use crate::runtime::runtime;
 use crate::{conforms, name};
 use redkeep::repo::store::{
     Bucket, ConformanceOptions, IfExists, OpendalStore, RemoteOptions, S3Options, Store,

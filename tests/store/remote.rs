@@ -1,5 +1,6 @@
 //! Stores through operators of opendal, and the runtime that drives them.
 
+use crate::runtime::runtime;
 use crate::{conforms, name};
 use redkeep::Fault;
 use redkeep::repo::store::{
@@ -7,11 +8,7 @@ use redkeep::repo::store::{
 };
 use std::io::Write;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Runtime};
-
-pub(crate) fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
+use tokio::runtime::Builder;
 
 fn memory() -> Bucket {
     opendal::Operator::new(opendal::services::Memory::default()).unwrap().into()

@@ -1,7 +1,7 @@
 //! S3 as a server does it that answers as it is told.
 
 use crate::name;
-use crate::remote::runtime;
+use crate::runtime::runtime;
 use redkeep::Fault;
 use redkeep::repo::store::{Bucket, IfExists, OpendalStore, RemoteOptions, S3Options, Store};
 use std::io::{BufRead, BufReader, Read, Write};

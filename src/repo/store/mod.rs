@@ -13,6 +13,7 @@
 //! | [`LocalStore`] | files below a folder | synced before they get their names |
 //! | [`MemoryStore`] | in memory | for tests, and for trying out |
 //! | `OpendalStore` | in a service, with feature `opendal`, `s3` or `azblob` | retries, timeouts, limits |
+//! | `SftpStore` | files of a machine reached by SSH, with feature `sftp` | needs the program `ssh` |
 //! | [`FaultStore`] | those of another store | fails where it was told to, for tests |
 //!
 //! All calls block. [`conformance`] tells whether a store of one's own keeps the promises; the ones
@@ -47,7 +48,7 @@ mod fault;
 mod local;
 mod memory;
 mod name;
-#[cfg(feature = "opendal")]
+#[cfg(any(feature = "opendal", feature = "sftp"))]
 mod remote;
 
 pub use conformance::{Breach, ConformanceOptions, conformance};
@@ -58,7 +59,11 @@ pub use memory::MemoryStore;
 pub use name::ObjectName;
 #[cfg(feature = "azblob")]
 pub use remote::AzblobOptions;
+#[cfg(any(feature = "opendal", feature = "sftp"))]
+pub use remote::RemoteOptions;
 #[cfg(feature = "s3")]
 pub use remote::S3Options;
 #[cfg(feature = "opendal")]
-pub use remote::{Bucket, OpendalStore, RemoteOptions};
+pub use remote::{Bucket, OpendalStore};
+#[cfg(feature = "sftp")]
+pub use remote::{SftpOptions, SftpStore};

@@ -10,7 +10,7 @@ use std::fmt;
 /// An operator that comes ready keeps its layers; timeouts, retries and limits by
 /// [`RemoteOptions`](super::RemoteOptions) are put around them. Only services that make an object visible
 /// as a whole keep what stores promise: S3, GCS, Azure Blob and Swift do; a plain file system, SFTP and
-/// WebDAV do not. Where the service knows no `if-none-match` (Swift), the store looks before it puts, and
+/// WebDAV, as opendal has them, do not. Where the service knows no `if-none-match` (Swift), the store looks before it puts, and
 /// of two who do that at once both may succeed.
 ///
 /// ```

@@ -1,20 +1,28 @@
-//! Objects in services far away, through opendal.
+//! Objects in services far away.
 
 #[cfg(feature = "azblob")]
 mod azblob;
+#[cfg(feature = "opendal")]
 mod bucket;
 #[cfg(feature = "opendal-http")]
 mod http;
 mod options;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "sftp")]
+mod sftp;
+#[cfg(feature = "opendal")]
 mod store;
 mod wait;
 
 #[cfg(feature = "azblob")]
 pub use azblob::AzblobOptions;
+#[cfg(feature = "opendal")]
 pub use bucket::Bucket;
 pub use options::RemoteOptions;
 #[cfg(feature = "s3")]
 pub use s3::S3Options;
+#[cfg(feature = "sftp")]
+pub use sftp::{SftpOptions, SftpStore};
+#[cfg(feature = "opendal")]
 pub use store::OpendalStore;
