@@ -102,6 +102,8 @@
 //! | `opendal-http` | what the following share | reqwest, rustls with ring, `opendal` |
 //! | `s3` | stores in S3 | `opendal-http` |
 //! | `azblob` | stores in Azure Blob Storage | `opendal-http` |
+//! | `swift` | stores in OpenStack Swift | `opendal-http` |
+//! | `gcs` | stores in Google Cloud Storage, untried | `opendal-http` |
 //! | `sftp` | stores in folders reached by SSH; starts `ssh` | russh-sftp, tokio, `repo` |
 //! | `cli` | the `redkeep` program; with `live` it talks to servers | clap, indicatif, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]

@@ -20,6 +20,9 @@ mod local;
 #[cfg(feature = "s3")]
 #[path = "store/moto.rs"]
 mod moto;
+#[cfg(feature = "swift")]
+#[path = "store/openstack.rs"]
+mod openstack;
 #[cfg(feature = "opendal")]
 #[path = "store/remote.rs"]
 mod remote;

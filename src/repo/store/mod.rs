@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | [`LocalStore`] | files below a folder | synced before they get their names |
 //! | [`MemoryStore`] | in memory | for tests, and for trying out |
-//! | `OpendalStore` | in a service, with feature `opendal`, `s3` or `azblob` | retries, timeouts, limits |
+//! | `OpendalStore` | in a service, with feature `opendal`, `s3`, `azblob`, `swift` or `gcs` | retries, timeouts, limits |
 //! | `SftpStore` | files of a machine reached by SSH, with feature `sftp` | needs the program `ssh` |
 //! | [`FaultStore`] | those of another store | fails where it was told to, for tests |
 //!
@@ -59,10 +59,14 @@ pub use memory::MemoryStore;
 pub use name::ObjectName;
 #[cfg(feature = "azblob")]
 pub use remote::AzblobOptions;
+#[cfg(feature = "gcs")]
+pub use remote::GcsOptions;
 #[cfg(any(feature = "opendal", feature = "sftp"))]
 pub use remote::RemoteOptions;
 #[cfg(feature = "s3")]
 pub use remote::S3Options;
+#[cfg(feature = "swift")]
+pub use remote::SwiftOptions;
 #[cfg(feature = "opendal")]
 pub use remote::{Bucket, OpendalStore};
 #[cfg(feature = "sftp")]

@@ -4,6 +4,8 @@
 mod azblob;
 #[cfg(feature = "opendal")]
 mod bucket;
+#[cfg(feature = "gcs")]
+mod gcs;
 #[cfg(feature = "opendal-http")]
 mod http;
 mod options;
@@ -13,12 +15,16 @@ mod s3;
 mod sftp;
 #[cfg(feature = "opendal")]
 mod store;
+#[cfg(feature = "swift")]
+mod swift;
 mod wait;
 
 #[cfg(feature = "azblob")]
 pub use azblob::AzblobOptions;
 #[cfg(feature = "opendal")]
 pub use bucket::Bucket;
+#[cfg(feature = "gcs")]
+pub use gcs::GcsOptions;
 pub use options::RemoteOptions;
 #[cfg(feature = "s3")]
 pub use s3::S3Options;
@@ -26,3 +32,5 @@ pub use s3::S3Options;
 pub use sftp::{SftpOptions, SftpStore};
 #[cfg(feature = "opendal")]
 pub use store::OpendalStore;
+#[cfg(feature = "swift")]
+pub use swift::SwiftOptions;
