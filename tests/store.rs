@@ -8,13 +8,16 @@ mod alike;
 #[cfg(feature = "azblob")]
 #[path = "store/azurite.rs"]
 mod azurite;
-#[cfg(any(feature = "opendal-http", feature = "sftp"))]
+#[cfg(any(feature = "s3", feature = "azblob", feature = "swift", feature = "sftp"))]
 #[path = "store/component.rs"]
 mod component;
 #[path = "store/crash.rs"]
 mod crash;
 #[path = "store/faults.rs"]
 mod faults;
+#[cfg(feature = "gcs")]
+#[path = "store/gcs.rs"]
+mod gcs;
 #[path = "store/local.rs"]
 mod local;
 #[cfg(feature = "s3")]

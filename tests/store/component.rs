@@ -1,7 +1,7 @@
 //! Programs that speak as services do, started for one test each.
 
 use std::io::Read;
-#[cfg(feature = "opendal-http")]
+#[cfg(any(feature = "s3", feature = "azblob", feature = "swift"))]
 use std::io::Write;
 #[cfg(feature = "sftp")]
 use std::net::Shutdown;
@@ -59,7 +59,7 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// One request without a body, with more lines in its head; the head and the body of the answer.
-#[cfg(feature = "opendal-http")]
+#[cfg(any(feature = "s3", feature = "azblob", feature = "swift"))]
 pub(crate) fn ask(port: u16, request: &str, lines: &[&str]) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();

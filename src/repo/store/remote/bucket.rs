@@ -1,6 +1,6 @@
 //! Which service, and where in it.
 
-#[cfg(feature = "opendal-http")]
+#[cfg(any(feature = "s3", feature = "azblob", feature = "swift", feature = "gcs"))]
 use crate::error::{Error, Result};
 use opendal::Operator;
 use std::fmt;
@@ -38,7 +38,7 @@ impl fmt::Debug for Bucket {
     }
 }
 
-#[cfg(feature = "opendal-http")]
+#[cfg(any(feature = "s3", feature = "azblob", feature = "swift", feature = "gcs"))]
 impl Bucket {
     /// What a builder of opendal makes, reached over HTTP; `what` names it in errors.
     pub(super) fn over_http(builder: impl opendal::Builder, what: &str) -> Result<Bucket> {
@@ -49,7 +49,7 @@ impl Bucket {
 }
 
 /// The folder that is the top of a store, as opendal wants it.
-#[cfg(feature = "opendal-http")]
+#[cfg(any(feature = "s3", feature = "azblob", feature = "swift", feature = "gcs"))]
 pub(super) fn root(folder: Option<&crate::repo::store::ObjectName>) -> String {
     folder.map_or("/".to_owned(), |folder| format!("/{folder}"))
 }

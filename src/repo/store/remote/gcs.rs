@@ -5,6 +5,7 @@ use crate::repo::store::ObjectName;
 use crate::repo::store::remote::Bucket;
 use crate::repo::store::remote::bucket::root;
 use opendal::services::Gcs;
+use std::fmt;
 use std::path::PathBuf;
 
 /// A bucket of Google Cloud Storage.
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 ///
 /// What is not set comes from where users of Google's cloud expect it: the file that
 /// `GOOGLE_APPLICATION_CREDENTIALS` names, what `gcloud auth application-default login` left, or the
-/// account of the machine. There is no secret in here.
+/// account of the machine. `Debug` shows no secret.
 ///
 /// ```
 /// use redkeep::repo::store::{Bucket, GcsOptions, ObjectName};
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 /// assert!(format!("{:?}", Bucket::gcs(&options)?).contains("backups"));
 /// # Ok::<(), redkeep::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GcsOptions {
     /// Its name.
@@ -37,6 +38,19 @@ pub struct GcsOptions {
     /// A file with the key of a service account, or another credential, as Google gives them. Default
     /// none: by the environment.
     pub credential_file: Option<PathBuf>,
+    token: Option<String>,
+}
+
+impl fmt::Debug for GcsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GcsOptions")
+            .field("bucket", &self.bucket)
+            .field("root", &self.root)
+            .field("endpoint", &self.endpoint)
+            .field("credential_file", &self.credential_file)
+            .field("token", &self.token.as_ref().map(|_| "set"))
+            .finish()
+    }
 }
 
 impl GcsOptions {
@@ -44,7 +58,7 @@ impl GcsOptions {
     #[must_use]
     pub fn new(bucket: impl Into<String>) -> GcsOptions {
         let bucket = bucket.into();
-        GcsOptions { bucket, root: None, endpoint: None, credential_file: None }
+        GcsOptions { bucket, root: None, endpoint: None, credential_file: None, token: None }
     }
 
     /// Sets [`root`](Self::root).
@@ -67,6 +81,14 @@ impl GcsOptions {
         self.credential_file = Some(path.into());
         self
     }
+
+    /// Sets an access token, as `gcloud auth print-access-token` prints them; then no other credential is
+    /// looked for. It lasts an hour or so.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
 }
 
 impl Bucket {
@@ -81,6 +103,9 @@ impl Bucket {
         }
         if let Some(file) = &options.credential_file {
             builder = builder.credential_path(&file.display().to_string());
+        }
+        if let Some(token) = &options.token {
+            builder = builder.token(token.clone());
         }
         Bucket::over_http(builder, &format!("bucket {}", options.bucket))
     }

@@ -6,7 +6,7 @@ mod azblob;
 mod bucket;
 #[cfg(feature = "gcs")]
 mod gcs;
-#[cfg(feature = "opendal-http")]
+#[cfg(any(feature = "s3", feature = "azblob", feature = "swift", feature = "gcs"))]
 mod http;
 mod options;
 #[cfg(feature = "s3")]
