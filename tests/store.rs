@@ -8,6 +8,18 @@ mod alike;
 #[cfg(feature = "azblob")]
 #[path = "store/azurite.rs"]
 mod azurite;
+#[cfg(all(
+    feature = "live",
+    any(feature = "s3", feature = "azblob", feature = "swift", feature = "sftp")
+))]
+#[path = "store/backups.rs"]
+mod backups;
+#[cfg(all(
+    feature = "live",
+    any(feature = "s3", feature = "azblob", feature = "swift", feature = "sftp")
+))]
+#[path = "common/clock.rs"]
+mod clock;
 #[cfg(any(feature = "s3", feature = "azblob", feature = "swift", feature = "sftp"))]
 #[path = "store/component.rs"]
 mod component;
@@ -35,6 +47,18 @@ mod runtime;
 #[cfg(feature = "s3")]
 #[path = "store/s3.rs"]
 mod s3;
+#[cfg(all(
+    feature = "live",
+    any(feature = "s3", feature = "azblob", feature = "swift", feature = "sftp")
+))]
+#[path = "common/seal_laws.rs"]
+mod seal_laws;
+#[cfg(all(
+    feature = "live",
+    any(feature = "s3", feature = "azblob", feature = "swift", feature = "sftp")
+))]
+#[path = "common/servers.rs"]
+mod servers;
 #[cfg(feature = "sftp")]
 #[path = "store/sshd.rs"]
 mod sshd;

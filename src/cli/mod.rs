@@ -3,7 +3,7 @@
 //! The only place that reads the clock, prints, or knows a terminal.
 
 mod aof;
-#[cfg(feature = "repo")]
+#[cfg(all(feature = "repo", feature = "live"))]
 mod archive;
 mod change;
 mod check;
@@ -82,17 +82,17 @@ enum Command {
     Restore(Box<restore::RestoreArguments>),
     #[cfg(feature = "live")]
     Copy(Box<copy::CopyArguments>),
-    #[cfg(feature = "repo")]
+    #[cfg(all(feature = "repo", feature = "live"))]
     Init(archive::init::InitArguments),
-    #[cfg(feature = "repo")]
+    #[cfg(all(feature = "repo", feature = "live"))]
     Keygen(archive::keys::KeygenArguments),
     #[cfg(all(feature = "repo", feature = "live"))]
     Backup(Box<archive::backup::BackupArguments>),
-    #[cfg(feature = "repo")]
+    #[cfg(all(feature = "repo", feature = "live"))]
     List(archive::list::ListArguments),
-    #[cfg(feature = "repo")]
+    #[cfg(all(feature = "repo", feature = "live"))]
     Show(archive::show::ShowArguments),
-    #[cfg(feature = "repo")]
+    #[cfg(all(feature = "repo", feature = "live"))]
     Verify(archive::verify::VerifyArguments),
     #[cfg(all(feature = "repo", feature = "live"))]
     Drill(archive::drill::DrillArguments),
@@ -148,17 +148,17 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Restore(arguments) }) => restore::run(&arguments),
         #[cfg(feature = "live")]
         Ok(Arguments { command: Command::Copy(arguments) }) => copy::run(&arguments),
-        #[cfg(feature = "repo")]
+        #[cfg(all(feature = "repo", feature = "live"))]
         Ok(Arguments { command: Command::Init(arguments) }) => archive::init::run(&arguments),
-        #[cfg(feature = "repo")]
+        #[cfg(all(feature = "repo", feature = "live"))]
         Ok(Arguments { command: Command::Keygen(arguments) }) => archive::keys::run(&arguments),
         #[cfg(all(feature = "repo", feature = "live"))]
         Ok(Arguments { command: Command::Backup(arguments) }) => archive::backup::run(&arguments),
-        #[cfg(feature = "repo")]
+        #[cfg(all(feature = "repo", feature = "live"))]
         Ok(Arguments { command: Command::List(arguments) }) => archive::list::run(&arguments),
-        #[cfg(feature = "repo")]
+        #[cfg(all(feature = "repo", feature = "live"))]
         Ok(Arguments { command: Command::Show(arguments) }) => archive::show::run(&arguments),
-        #[cfg(feature = "repo")]
+        #[cfg(all(feature = "repo", feature = "live"))]
         Ok(Arguments { command: Command::Verify(arguments) }) => archive::verify::run(&arguments),
         #[cfg(all(feature = "repo", feature = "live"))]
         Ok(Arguments { command: Command::Drill(arguments) }) => archive::drill::run(&arguments),

@@ -20,7 +20,7 @@ impl Output {
     }
 
     /// Lets nobody else read it.
-    #[cfg(feature = "repo")]
+    #[cfg(all(feature = "repo", feature = "live"))]
     pub(crate) fn keep_secret(&self) -> Result<()> {
         self.0.keep_secret()
     }

@@ -70,7 +70,7 @@ impl Place {
     }
 
     /// Lets nobody but its owner read it, where the system has such rights.
-    #[cfg(all(feature = "repo", feature = "cli"))]
+    #[cfg(all(feature = "repo", feature = "live", feature = "cli"))]
     pub(crate) fn keep_secret(&self) -> Result<()> {
         #[cfg(unix)]
         if let Some(file) = &self.file {

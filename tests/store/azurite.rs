@@ -120,3 +120,14 @@ fn a_container_that_is_not_there_or_not_ours_is_not_empty() {
     assert_eq!(error.fault(), Some(Fault::StoreDenied), "{error}");
     assert!(!format!("{error} {error:?} {denied:?}").contains("lQ4358"), "{error:?}");
 }
+
+#[cfg(feature = "live")]
+#[test]
+#[ignore = "needs azurite and a real server, which tests/run gets"]
+fn backups_come_back() {
+    let (azurite, runtime) = (Azurite::start("backups"), runtime());
+    let container = azurite.container("backups").key(KEY).root(name("redis/prod"));
+    let bucket = Bucket::azblob(&container).unwrap();
+    let options = RemoteOptions::default();
+    crate::backups::come_back(OpendalStore::new(bucket, runtime.handle().clone(), &options));
+}

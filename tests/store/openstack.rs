@@ -184,3 +184,13 @@ fn a_token_that_is_none_and_a_container_that_is_not_there_are_errors() {
     let good = store(stack.container("backups"));
     good.put(&name("a"), b"1", IfExists::Refuse).unwrap();
 }
+
+#[cfg(feature = "live")]
+#[test]
+#[ignore = "needs Swift and a real server, which tests/run gets"]
+fn backups_come_back() {
+    let (stack, runtime) = (OpenStack::start("backups"), runtime());
+    let bucket = Bucket::swift(&stack.container("backups").root(name("redis/prod"))).unwrap();
+    let options = RemoteOptions::default();
+    crate::backups::come_back(OpendalStore::new(bucket, runtime.handle().clone(), &options));
+}

@@ -233,3 +233,11 @@ fn a_server_that_is_silent_is_given_up() {
     assert!(error.is_retryable(), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+#[cfg(feature = "live")]
+#[test]
+#[ignore = "needs sshd and a real server, which tests/run gets"]
+fn backups_come_back() {
+    let (sshd, runtime) = (Sshd::start(""), runtime());
+    crate::backups::come_back(sshd.store(&runtime));
+}

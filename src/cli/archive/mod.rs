@@ -1,9 +1,9 @@
 //! Backups in an archive: `init`, `keygen`, `backup`, `list`, `show`, `verify`, `drill`.
 
-#[cfg(feature = "live")]
 pub(crate) mod backup;
-#[cfg(feature = "live")]
 pub(crate) mod drill;
+#[cfg(any(feature = "opendal-http", feature = "sftp"))]
+pub(crate) mod far;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod list;

@@ -1,5 +1,7 @@
 //! Which archive, and which backup in it: the arguments that all of these commands share.
 
+#[cfg(any(feature = "opendal-http", feature = "sftp"))]
+use crate::cli::archive::far;
 use crate::cli::{Exit, complain, failed, when};
 use crate::error::{Error, Result};
 use crate::repo::store::{LocalStore, Store};
@@ -13,7 +15,8 @@ const REPO: &str = "REDKEEP_REPO";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Archive")]
 pub(crate) struct PlaceArguments {
-    /// The archive: a folder, or s3://BUCKET/FOLDER [default: the environment's REDKEEP_REPO]
+    /// The archive: a folder, s3://BUCKET/FOLDER, azblob://CONTAINER/FOLDER, swift://CONTAINER/FOLDER,
+    /// gcs://BUCKET/FOLDER or sftp://USER@HOST/FOLDER, as built [default: the environment's REDKEEP_REPO]
     #[arg(long, value_name = "PLACE")]
     repo: Option<String>,
     /// The stream: your name for one logical database
@@ -43,7 +46,6 @@ impl PlaceArguments {
     }
 
     /// The same in another archive, where one is named.
-    #[cfg(feature = "live")]
     pub(crate) fn or_to(&self, to: Option<&String>) -> PlaceArguments {
         PlaceArguments { repo: to.or(self.repo.as_ref()).cloned(), stream: self.stream.clone() }
     }
@@ -58,13 +60,11 @@ impl PlaceArguments {
     }
 
     /// Whether one was named, here or in the environment.
-    #[cfg(feature = "live")]
     pub(crate) fn is_named(&self) -> bool {
         self.repo.is_some() || std::env::var_os(REPO).is_some()
     }
 
     /// Whether one was named here.
-    #[cfg(feature = "live")]
     pub(crate) fn is_said(&self) -> bool {
         self.repo.is_some()
     }
@@ -81,6 +81,9 @@ impl PlaceArguments {
     }
 }
 
+/// What a redkeep can be built for.
+const FAR: [&str; 5] = ["s3", "azblob", "swift", "gcs", "sftp"];
+
 /// Opens the store at a place as people write it.
 pub(crate) fn store_at(place: &str) -> Result<Box<dyn Store>> {
     let (scheme, rest) = place.split_once("://").unwrap_or(("file", place));
@@ -88,42 +91,18 @@ pub(crate) fn store_at(place: &str) -> Result<Box<dyn Store>> {
         "file" => Ok(Box::new(LocalStore::open(rest)?)),
         #[cfg(feature = "s3")]
         "s3" => far::s3(rest),
-        #[cfg(not(feature = "s3"))]
-        "s3" => Err(Error::usage("this redkeep was built without the feature s3")),
+        #[cfg(feature = "azblob")]
+        "azblob" => far::azblob(rest),
+        #[cfg(feature = "swift")]
+        "swift" => far::swift(rest),
+        #[cfg(feature = "gcs")]
+        "gcs" => far::gcs(rest),
+        #[cfg(feature = "sftp")]
+        "sftp" => far::sftp(rest),
+        _ if FAR.contains(&scheme) => {
+            Err(Error::usage(format!("this redkeep was built without the feature {scheme}")))
+        }
         _ => Err(Error::usage(format!("no kind of place: {scheme}://"))),
-    }
-}
-
-#[cfg(feature = "s3")]
-mod far {
-    use crate::error::{Error, Result};
-    use crate::repo::store::{Bucket, ObjectName, OpendalStore, RemoteOptions, S3Options, Store};
-    use std::sync::OnceLock;
-    use tokio::runtime::{Builder, Handle, Runtime};
-
-    /// Lives as long as the process: a store may be used until its end.
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-
-    fn runtime() -> Result<Handle> {
-        if let Some(runtime) = RUNTIME.get() {
-            return Ok(runtime.handle().clone());
-        }
-        let made = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        Ok(RUNTIME.get_or_init(|| made).handle().clone())
-    }
-
-    /// `BUCKET`, or `BUCKET/FOLDER`; all else comes from the environment.
-    pub(super) fn s3(place: &str) -> Result<Box<dyn Store>> {
-        let (bucket, root) = place.split_once('/').unwrap_or((place, ""));
-        if bucket.is_empty() {
-            return Err(Error::usage("s3:// without a bucket"));
-        }
-        let mut options = S3Options::new(bucket);
-        if !root.trim_end_matches('/').is_empty() {
-            options = options.root(ObjectName::new(root.trim_end_matches('/'))?);
-        }
-        let bucket = Bucket::s3(&options)?;
-        Ok(Box::new(OpendalStore::new(bucket, runtime()?, &RemoteOptions::default())))
     }
 }
 

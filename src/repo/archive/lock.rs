@@ -59,7 +59,8 @@ impl LockOptions {
 /// It is an object beside the backups, `lock/` and a number. Whoever wants the stream puts the next
 /// number, which of several at once one can; a lock is void once a higher one is there, and may be passed
 /// over once its lease is over. So one that was held by a process that was killed is in the way for the rest of
-/// its lease and no longer.
+/// its lease and no longer. In a store that cannot refuse to replace an object, as Swift, two at once may both
+/// take it: then it is the later one's, and the other hears so before its backup becomes one.
 ///
 /// ```
 /// use redkeep::repo::{Archive, Lock, LockOptions, StreamName, store::MemoryStore};
