@@ -189,6 +189,7 @@ faults! {
     ArchiveNone Store "archive_none" "there is no archive here",
     ArchiveExists Store "archive_exists" "there is an archive here already",
     ArchiveRecord Corrupt "archive_record" "what says which archive this is, is malformed",
+    ArchiveOther Usage "archive_other" "this is another archive: copies of backups go where its id is that of the first",
     ArchiveFormat Unsupported "archive_format" "it was written in a newer form than this program knows",
     BackupNone Store "backup_none" "there is no such backup",
     BackupRecord Corrupt "backup_record" "the manifest of the backup is malformed or contradicts itself",

@@ -4,6 +4,7 @@ use crate::digest::Digest32;
 use crate::error::{Error, Fault, Result};
 use crate::repo::archive::{Archive, StoredBackup, put_once};
 use crate::repo::names::{ArchiveId, BackupId, StreamName};
+use crate::repo::retention::BackupState;
 use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -117,11 +118,38 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// An error that is about the backup; its own words may name a key, and then are left out.
+    pub(crate) fn of(place: &str, error: &Error) -> Problem {
+        let code = error.fault().map_or("io", Fault::code).to_owned();
+        let message = match error.key() {
+            Some(_) => {
+                error.fault().map_or_else(|| error.kind().to_string(), |fault| fault.to_string())
+            }
+            None => error.to_string(),
+        };
+        Problem { place: place.to_owned(), code, message }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
 impl Certificate {
     /// Whether nothing is wrong with the backup.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.problems.is_empty()
+    }
+
+    /// Whether the backup is as it was stored, as far as it was looked at. That a server would not load
+    /// it says nothing against it.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.problems.iter().all(|problem| problem.code == Fault::WouldRefuse.code())
     }
 
     /// Puts it beside its backup.
@@ -139,23 +167,66 @@ impl StoredBackup {
     /// # Errors
     /// Those of the store.
     pub fn certificates(&self) -> Result<Vec<Certificate>> {
+        let objects = self.store().list(Some(self.folder()))?;
+        let names = objects.iter().filter_map(|object| object.name.as_str().rsplit('/').next());
+        self.certificates_called(names.filter(|file| file.starts_with(CERTIFICATE)))
+    }
+
+    /// Those of these objects beside it, in their order.
+    pub(crate) fn certificates_called<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Vec<Certificate>> {
         let mut found = Vec::new();
-        for object in self.store().list(Some(self.folder()))? {
-            let path = object.name.as_str();
-            let file = path.rsplit_once('/').map_or(path, |(_, file)| file);
-            if !file.starts_with(CERTIFICATE) {
-                continue;
-            }
-            let json = match self.store().get(&object.name, MOST) {
-                Err(error) if error.fault() == Some(Fault::ObjectMissing) => continue,
-                json => json?,
-            };
-            let ours = |certificate: &Certificate| {
-                certificate.manifest_sha256 == self.manifest_sha256()
-                    && certificate.backup == self.manifest().backup
-            };
-            found.extend(serde_json::from_slice(&json).ok().filter(ours));
+        for name in names {
+            let found_one = self.certificate_bytes(name)?;
+            found.extend(found_one.and_then(|json| self.certificate(&json)));
         }
         Ok(found)
+    }
+
+    /// What an object beside it holds; None where it is gone.
+    pub(crate) fn certificate_bytes(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        match self.store().get(&self.folder().join(name)?, MOST) {
+            Err(error) if error.fault() == Some(Fault::ObjectMissing) => Ok(None),
+            json => json.map(Some),
+        }
+    }
+
+    /// A certificate of this backup; None where it is none.
+    pub(crate) fn certificate(&self, json: &[u8]) -> Option<Certificate> {
+        let ours = |certificate: &Certificate| {
+            certificate.manifest_sha256 == self.manifest_sha256()
+                && certificate.backup == self.manifest().backup
+        };
+        serde_json::from_slice(json).ok().filter(ours)
+    }
+
+    /// How far it can be trusted, by what was found when it was made and by its
+    /// [certificates](Self::certificates), the oldest first.
+    ///
+    /// Failed: it could not be read to its end when it was made, or a verification found something and
+    /// none that went as far found nothing since. Verified: else, where one passed that read every byte.
+    #[must_use]
+    pub fn state(&self, certificates: &[Certificate]) -> BackupState {
+        let mut failed = None;
+        let mut verified = false;
+        for certificate in certificates {
+            let level = certificate.level;
+            if !certificate.is_intact() {
+                failed = failed.max(Some(level));
+                verified = false;
+            } else if failed.is_none_or(|failed| level >= failed) {
+                failed = None;
+                verified |= level >= VerifyLevel::Bytes;
+            }
+        }
+        if failed.is_some() || !self.manifest().soundness.is_readable() {
+            BackupState::Failed
+        } else if verified {
+            BackupState::Verified
+        } else {
+            BackupState::Unverified
+        }
     }
 }

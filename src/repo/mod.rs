@@ -42,7 +42,9 @@ pub mod retention;
 pub mod seal;
 pub mod store;
 
-pub use archive::{Archive, Listed, Lock, LockOptions, Pick, StoredBackup, StoredSource};
+pub use archive::{
+    Archive, Listed, Lock, LockHolder, LockOptions, Pick, StoredBackup, StoredSource,
+};
 pub(crate) use archive::{NewBackup, StoredVolumes, tool};
 pub use certificate::{Certificate, Problem, VerifyLevel};
 pub(crate) use manifest::FORMAT;

@@ -174,20 +174,16 @@ impl Pass<'_> {
         if of_store || of_us || error.is_retryable() {
             return Err(error);
         }
-        let code = error.fault().map_or("io", Fault::code).to_owned();
-        // The error's own words may name a key.
-        let message = match error.key() {
-            Some(_) => {
-                error.fault().map_or_else(|| error.kind().to_string(), |fault| fault.to_string())
-            }
-            None => error.to_string(),
-        };
-        self.problems.push(Problem { place: place.to_owned(), code, message });
+        self.problems.push(Problem::of(place, &error));
         Ok(())
     }
 
     fn differs(&mut self, place: &str, what: impl Into<String>) {
-        let (code, message) = (Fault::BackupContent.code().to_owned(), what.into());
+        self.found(Fault::BackupContent, place, what);
+    }
+
+    fn found(&mut self, fault: Fault, place: &str, what: impl Into<String>) {
+        let (code, message) = (fault.code().to_owned(), what.into());
         self.problems.push(Problem { place: place.to_owned(), code, message });
     }
 

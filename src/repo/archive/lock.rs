@@ -83,6 +83,20 @@ pub struct Lock {
     over: bool,
 }
 
+/// Who has a stream, by what the lock says.
+///
+/// See [`Lock::holder`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LockHolder {
+    /// Who it is: [`LockOptions::owner`].
+    pub owner: String,
+    /// Since when, by its clock.
+    pub since: UnixMillis,
+    /// When its lease is over, unless it gives a sign of life.
+    pub until: UnixMillis,
+}
+
 /// What a lock says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Held {
@@ -144,6 +158,27 @@ impl Lock {
         }
         lock.look()?;
         Ok(lock)
+    }
+
+    /// Says who has a stream, or had it and was killed: then the lease is over, or soon will be.
+    ///
+    /// ```
+    /// use redkeep::UnixMillis;
+    /// use redkeep::repo::{Archive, Lock, LockOptions, StreamName, store::MemoryStore};
+    /// let (archive, prod) = (Archive::create(MemoryStore::new())?, StreamName::new("prod")?);
+    /// assert_eq!(Lock::holder(&archive, &prod)?, None);
+    /// let options = LockOptions::default().owner("backup-7");
+    /// let _lock = Lock::take(&archive, &prod, &options, UnixMillis::new(0))?;
+    /// assert_eq!(Lock::holder(&archive, &prod)?.unwrap().owner, "backup-7");
+    /// # Ok::<(), redkeep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn holder(archive: &Archive, stream: &StreamName) -> Result<Option<LockHolder>> {
+        let Some(last) = locks(archive, stream)?.last().copied() else { return Ok(None) };
+        let held = read(archive.store(), &name(stream, last)?)?;
+        Ok(held.map(|Held { owner, since, until, .. }| LockHolder { owner, since, until }))
     }
 
     /// Says that its holder lives, once half of the lease is over; nothing before.

@@ -4,7 +4,7 @@ mod lock;
 mod reading;
 mod writing;
 
-pub use lock::{Lock, LockOptions};
+pub use lock::{Lock, LockHolder, LockOptions};
 pub use reading::{StoredBackup, StoredSource};
 pub(super) use writing::put_once;
 pub(crate) use writing::{NewBackup, StoredVolumes};
@@ -14,7 +14,7 @@ use crate::repo::certificate::CERTIFICATE;
 use crate::repo::manifest::{FORMAT, MOST, Manifest};
 use crate::repo::names::{ArchiveId, BackupId, StreamName};
 use crate::repo::seal::digest_of;
-use crate::repo::store::{IfExists, ObjectName, Store};
+use crate::repo::store::{IfExists, Object, ObjectName, Store};
 use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -68,16 +68,18 @@ impl Archive {
     /// # Errors
     /// `Store`: `ArchiveExists` where one is there already; those of the store.
     pub fn create(store: impl Store + 'static) -> Result<Archive> {
-        let id = ArchiveId::made_up();
+        Self::create_as(Arc::new(store), ArchiveId::made_up())
+    }
+
+    /// Its own name is no proof against a try that went unheard; the id is.
+    fn create_as(store: Arc<dyn Store>, id: ArchiveId) -> Result<Archive> {
         let identity = Identity { format: FORMAT, archive: id, tool: tool() };
         let mut json = serde_json::to_vec_pretty(&identity).map_err(malformed)?;
         json.push(b'\n');
         let name = ObjectName::of_part(ARCHIVE);
-        let store: Arc<dyn Store> = Arc::new(store);
         match store.put(&name, &json, IfExists::Refuse) {
             Ok(()) => Ok(Archive { store, id }),
             Err(error) => match Self::read_identity(&*store) {
-                // Its own name is no proof against a try that went unheard; the id is.
                 Ok(found) if found.archive == id => Ok(Archive { store, id }),
                 Ok(_) => Err(Error::from_fault(Fault::ArchiveExists)),
                 Err(_) => Err(error),
@@ -105,6 +107,55 @@ impl Archive {
             Err(error) if error.fault() == Some(Fault::ArchiveNone) => Self::create(store),
             Err(error) => Err(error),
         }
+    }
+
+    /// Opens the archive in a store that is to hold copies of another one's backups, or makes one where
+    /// there is none. It has the other's id, which backups name, so that they are its own in both; what
+    /// can be done with the other can be done with it.
+    ///
+    /// ```
+    /// use redkeep::Fault;
+    /// use redkeep::repo::{Archive, store::MemoryStore};
+    /// let (here, far_away) = (Archive::create(MemoryStore::new())?, MemoryStore::new());
+    /// let mirror = Archive::open_or_create_mirror(far_away.clone(), here.id())?;
+    /// assert_eq!(mirror.id(), here.id());
+    ///
+    /// let other = Archive::create(MemoryStore::new())?;
+    /// let error = Archive::open_or_create_mirror(far_away, other.id()).unwrap_err();
+    /// assert_eq!(error.fault(), Some(Fault::ArchiveOther));
+    /// # Ok::<(), redkeep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Usage`: `ArchiveOther` where an archive of another id is there. Those of [`open`](Self::open) but
+    /// for `ArchiveNone`.
+    pub fn open_or_create_mirror(store: impl Store + 'static, of: ArchiveId) -> Result<Archive> {
+        let store: Arc<dyn Store> = Arc::new(store);
+        let id = match Self::read_identity(&*store) {
+            Ok(identity) => identity.archive,
+            Err(error) if error.fault() == Some(Fault::ArchiveNone) => {
+                match Self::create_as(Arc::clone(&store), of) {
+                    // Somebody was quicker.
+                    Err(error) if error.fault() == Some(Fault::ArchiveExists) => {
+                        Self::read_identity(&*store)?.archive
+                    }
+                    made => return made,
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        let archive = Archive { store, id };
+        archive.must_be(of).map(|()| archive)
+    }
+
+    /// Whether it has this id.
+    pub(crate) fn must_be(&self, id: ArchiveId) -> Result<()> {
+        if self.id == id {
+            return Ok(());
+        }
+        Err(Error::from_fault(Fault::ArchiveOther)
+            .with_detail(format!("it is {}, and not {id}", self.id))
+            .in_file(ARCHIVE))
     }
 
     fn read_identity(store: &dyn Store) -> Result<Identity> {
@@ -160,6 +211,38 @@ impl Archive {
     /// Those of the store.
     pub fn backups(&self, stream: &StreamName) -> Result<Vec<Listed>> {
         Ok(self.folders(stream)?.into_iter().filter(|listed| listed.complete).collect())
+    }
+
+    /// What backups left that were never finished or are half deleted, the oldest first; what is being
+    /// written right now looks the same.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn remains(&self, stream: &StreamName) -> Result<Vec<Listed>> {
+        Ok(self.folders(stream)?.into_iter().filter(|listed| !listed.complete).collect())
+    }
+
+    /// The objects of a backup in the order in which they go: the manifest first, so that what is half
+    /// deleted is no backup.
+    pub(crate) fn objects_to_delete(
+        &self,
+        stream: &StreamName,
+        id: BackupId,
+    ) -> Result<Vec<Object>> {
+        let mut objects = self.store.list(Some(&stream.folder().join(&id.to_string())?))?;
+        objects.sort_by_key(|object| match object.name.as_str().rsplit('/').next() {
+            Some(MANIFEST) => 0,
+            Some(file) if file.starts_with(MANIFEST) => 1,
+            Some(file) if file.starts_with(CERTIFICATE) => 2,
+            _ => 3,
+        });
+        Ok(objects)
+    }
+
+    /// Whether a backup has a manifest, by asking for that alone.
+    pub(crate) fn has_manifest(&self, stream: &StreamName, id: BackupId) -> Result<bool> {
+        let name = stream.folder().join(&id.to_string())?.join(MANIFEST)?;
+        Ok(self.store.stat(&name)?.is_some())
     }
 
     /// Folders of backups, whole or not, the oldest first.
@@ -262,12 +345,18 @@ pub struct Listed {
     /// Certificates of later checks, by name: the oldest first.
     pub certificates: Vec<String>,
     /// Whether it has a manifest.
-    pub(crate) complete: bool,
+    complete: bool,
 }
 
 impl Listed {
     fn new(id: BackupId) -> Listed {
         Listed { id, bytes: 0, objects: 0, certificates: Vec::new(), complete: false }
+    }
+
+    /// Whether it has a manifest, which makes it a backup.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 }
 

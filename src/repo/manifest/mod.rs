@@ -64,6 +64,10 @@ pub struct Manifest {
     /// Words that whoever made it gave it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<String>,
+    /// Backups of the stream without which this one is worth nothing: retention keeps them as long as
+    /// this. Whatever this version makes stands alone.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<BackupId>,
     /// The worst that was found in any shard.
     pub soundness: Soundness,
     /// How far its content was checked.

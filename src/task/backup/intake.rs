@@ -182,6 +182,7 @@ impl<'a> Intake<'a> {
             started_at: self.started_at,
             finished_at: (self.now)(),
             tags: self.options.tags.clone(),
+            needs: std::collections::BTreeSet::new(),
             soundness,
             level: self.options.check.level,
             source_change,
