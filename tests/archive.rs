@@ -13,10 +13,14 @@ mod crash;
 mod damage;
 #[path = "archive/lock.rs"]
 mod lock;
+#[path = "archive/prune.rs"]
+mod prune;
 
 use redkeep::repo::seal::Recipients;
-use redkeep::repo::store::{LocalStore, MemoryStore, ObjectName, Store};
-use redkeep::repo::{Archive, Pick, Soundness, SourceState, StreamName, VerifyLevel};
+use redkeep::repo::store::{
+    FaultStore, IfExists, LocalStore, MemoryStore, Object, ObjectName, ObjectWriter, Store, Trouble,
+};
+use redkeep::repo::{Archive, BackupId, Pick, Soundness, SourceState, StreamName, VerifyLevel};
 use redkeep::task::{
     BackupOptions, BackupOutcome, FetchOptions, SealChoice, StoredDump, VerifyOptions, backup,
     backup_watched, fetch, verify,
@@ -24,13 +28,17 @@ use redkeep::task::{
 use redkeep::{Fault, Result, UnixMillis};
 use std::fs;
 use std::io::{Read, Seek};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Noon of 2026-11-20.
 const NOON: i64 = 1_795_176_000_000;
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+/// A dump of one key.
+const TINY: &[u8] = b"REDIS0003\xfe\x00\x00\x01a\x01x\xff";
 
 fn data(path: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(path)).unwrap()
@@ -47,6 +55,56 @@ fn at(ms: i64) -> impl Fn() -> UnixMillis {
 
 fn put(archive: &Archive, dump: &[u8], now: i64, options: &BackupOptions) -> Result<BackupOutcome> {
     backup(archive, dump, Some(dump.len() as u64), &at(now), options)
+}
+
+/// Puts a tiny backup, on threads that cost nothing.
+fn tiny(archive: &Archive, now: i64) -> BackupId {
+    let options = BackupOptions::default().seal(SealChoice::default().threads(1));
+    put(archive, TINY, now, &options).unwrap().manifest.backup
+}
+
+/// Verifies a backup of the stream `main`, and keeps the certificate.
+fn certify(archive: &Archive, id: BackupId, now: i64, level: VerifyLevel) -> bool {
+    let options = VerifyOptions::default().level(level);
+    let main = StreamName::default();
+    verify(archive, &main, id, &at(now), &options, &mut |_, _| ControlFlow::Continue(()))
+        .unwrap()
+        .passed()
+}
+
+/// The ids of the stream `main`, the oldest first.
+fn ids(archive: &Archive) -> Vec<BackupId> {
+    archive.backups(&StreamName::default()).unwrap().iter().map(|listed| listed.id).collect()
+}
+
+/// A store that does not allow some objects to be deleted.
+struct Immutable<S>(S, fn(&str) -> bool);
+
+impl<S: Store> Store for Immutable<S> {
+    fn stat(&self, name: &ObjectName) -> Result<Option<u64>> {
+        self.0.stat(name)
+    }
+
+    fn range(&self, name: &ObjectName, range: Range<u64>) -> Result<Vec<u8>> {
+        self.0.range(name, range)
+    }
+
+    fn writer(&self, name: &ObjectName, if_exists: IfExists) -> Result<Box<dyn ObjectWriter>> {
+        self.0.writer(name, if_exists)
+    }
+
+    fn list(&self, folder: Option<&ObjectName>) -> Result<Vec<Object>> {
+        self.0.list(folder)
+    }
+
+    fn delete(&self, name: &ObjectName) -> Result<()> {
+        if !self.1(name.as_str()) {
+            return self.0.delete(name);
+        }
+        let denied = FaultStore::new(MemoryStore::new());
+        denied.fail(0, Trouble::Denied);
+        denied.delete(name)
+    }
 }
 
 /// The bytes of a backup's only file, through a file.

@@ -19,7 +19,11 @@ mod drill;
 mod extract;
 #[cfg(feature = "repo")]
 mod fetch;
+#[cfg(feature = "repo")]
+mod known;
 pub(crate) mod log_folder;
+#[cfg(feature = "repo")]
+mod prune;
 mod repair;
 #[cfg(feature = "live")]
 mod restore;
@@ -51,6 +55,8 @@ use fetch::fetch_shard;
 #[cfg(feature = "repo")]
 pub use fetch::{FetchOptions, Fetched, fetch};
 pub use log_folder::{LogFolder, LogTarget, PlacedFolder, SingleLog};
+#[cfg(feature = "repo")]
+pub use prune::{PruneFolder, PruneOptions, PruneOutcome, PrunePlan, PruneProgress, prune};
 pub use repair::{RepairOutcome, RepairPlace, RepairStep, repair, repair_watched};
 #[cfg(all(feature = "live", feature = "digest"))]
 pub use restore::compare;
