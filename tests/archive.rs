@@ -15,6 +15,8 @@ mod damage;
 mod lock;
 #[path = "archive/prune.rs"]
 mod prune;
+#[path = "archive/status.rs"]
+mod status;
 
 use redkeep::repo::seal::Recipients;
 use redkeep::repo::store::{

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Fault, Result};
 use crate::repo::retention::BackupState;
-use crate::repo::{Archive, BackupId, Listed, Manifest, StreamName};
+use crate::repo::{Archive, BackupId, Listed, Manifest, Soundness, SourceChange, StreamName};
 use std::collections::BTreeSet;
 
 /// A backup whose manifest was read.
@@ -11,6 +11,12 @@ pub(super) struct Known {
     pub(super) state: BackupState,
     pub(super) tags: BTreeSet<String>,
     pub(super) needs: BTreeSet<BackupId>,
+    pub(super) soundness: Soundness,
+    pub(super) source_change: SourceChange,
+    pub(super) plain_bytes: u64,
+    pub(super) keys: u64,
+    /// How long it took.
+    pub(super) took_ms: u64,
 }
 
 /// All that is in the folder of a stream, the oldest first.
@@ -55,11 +61,17 @@ impl Known {
         let names = listed.certificates.iter().map(String::as_str);
         let state = stored.state(&stored.certificates_called(names)?);
         let manifest: &Manifest = stored.manifest();
+        let took = manifest.finished_at.get().saturating_sub(manifest.started_at.get());
         Ok(Known {
             listed: listed.clone(),
             state,
             tags: manifest.tags.clone(),
             needs: manifest.needs.clone(),
+            soundness: manifest.soundness,
+            source_change: manifest.source_change.clone(),
+            plain_bytes: manifest.plain_bytes(),
+            keys: manifest.keys(),
+            took_ms: u64::try_from(took).unwrap_or(0),
         })
     }
 }

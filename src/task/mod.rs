@@ -30,6 +30,8 @@ mod restore;
 #[cfg(feature = "live")]
 mod snapshot;
 #[cfg(feature = "repo")]
+mod status;
+#[cfg(feature = "repo")]
 mod stored_dump;
 #[cfg(feature = "repo")]
 mod verify;
@@ -67,6 +69,11 @@ pub use snapshot::{
     ClusterSnapshot, LogOutcome, ReplicaOptions, ReplicaUse, ShardSnapshot, SnapshotOptions,
     SnapshotOutcome, SnapshotProgress, SnapshotTarget, snapshot, snapshot_cluster,
     snapshot_of_files, snapshot_watched, take,
+};
+#[cfg(feature = "repo")]
+pub use status::{
+    Change, Status, StatusBackup, StatusCode, StatusCounts, StatusFinding, StatusLevel,
+    StatusOptions, StatusRemains, StreamStatus, Trend, status,
 };
 #[cfg(feature = "repo")]
 pub use stored_dump::StoredDump;
