@@ -13,6 +13,8 @@ mod crash;
 mod damage;
 #[path = "archive/lock.rs"]
 mod lock;
+#[path = "archive/mirror.rs"]
+mod mirror;
 #[path = "archive/prune.rs"]
 mod prune;
 #[path = "archive/status.rs"]

@@ -45,7 +45,7 @@ pub mod store;
 pub use archive::{
     Archive, Listed, Lock, LockHolder, LockOptions, Pick, StoredBackup, StoredSource,
 };
-pub(crate) use archive::{NewBackup, StoredVolumes, tool};
+pub(crate) use archive::{Exact, NewBackup, StoredVolumes, tool};
 pub use certificate::{Certificate, Problem, VerifyLevel};
 pub(crate) use manifest::FORMAT;
 pub use manifest::{

@@ -11,6 +11,8 @@ mod backup;
 mod cat;
 #[cfg(feature = "live")]
 mod copy;
+#[cfg(feature = "repo")]
+mod copy_backup;
 mod copy_checked;
 #[cfg(feature = "live")]
 pub mod data_dir;
@@ -48,6 +50,11 @@ pub use backup::{backup_cluster, backup_files, backup_server};
 pub use cat::{CatFormat, CatOptions, CatOutcome, cat_aof};
 #[cfg(feature = "live")]
 pub use copy::{CopyOutcome, copy};
+#[cfg(feature = "repo")]
+pub use copy_backup::{
+    Arrival, CopiedBackup, CopiedBackups, CopyBackupOptions, CopyBackupProgress, copy_backup,
+    copy_missing,
+};
 pub use copy_checked::copy_checked;
 #[cfg(all(feature = "repo", feature = "live"))]
 pub use drill::{DrillOptions, DrillOutcome, ServerDrill, drill};

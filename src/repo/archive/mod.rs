@@ -1,9 +1,11 @@
 //! The archive as a whole: which one it is, and which backups are in it.
 
+mod copying;
 mod lock;
 mod reading;
 mod writing;
 
+pub(crate) use copying::Exact;
 pub use lock::{Lock, LockHolder, LockOptions};
 pub use reading::{StoredBackup, StoredSource};
 pub(super) use writing::put_once;

@@ -173,14 +173,7 @@ impl VolumeSource for StoredSource {
     type Volume = ObjectReader;
 
     fn open(&mut self, name: &str) -> Result<ObjectReader> {
-        let name = self.folder.join(name)?;
-        Ok(ObjectReader {
-            store: Arc::clone(&self.store),
-            name,
-            piece: Vec::new(),
-            read: 0,
-            next: 0,
-        })
+        Ok(ObjectReader::new(Arc::clone(&self.store), self.folder.join(name)?))
     }
 }
 
@@ -208,6 +201,12 @@ pub struct ObjectReader {
     read: usize,
     /// Where the next piece begins.
     next: u64,
+}
+
+impl ObjectReader {
+    pub(super) fn new(store: Arc<dyn Store>, name: ObjectName) -> ObjectReader {
+        ObjectReader { store, name, piece: Vec::new(), read: 0, next: 0 }
+    }
 }
 
 impl Read for ObjectReader {
