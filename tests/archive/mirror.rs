@@ -491,6 +491,37 @@ fn a_stream_far_away_is_locked_and_the_first_is_not() {
     assert_eq!(ids(&there), [id]);
 }
 
+#[test]
+fn of_two_couriers_the_one_that_was_silent_for_too_long_ends() {
+    let (near, here, far, there) = pair();
+    let id = tiny(&here, NOON);
+    let (main, options) = (StreamName::default(), CopyBackupOptions::default());
+    let mut other = None;
+    let error = copy_backup(&here, &there, &main, id, &at(NOON), &options, &mut |progress| {
+        if progress.bytes > 0 && other.is_none() {
+            other = Some(copied(&here, &there, id, NOON + 3_600_000).unwrap());
+            assert_eq!(ids(&there), [id]);
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(error.unwrap_err().fault(), Some(Fault::LockLost));
+    assert!(other.unwrap().is_new);
+    assert_eq!(objects(&*far), objects(&*near));
+    // Long copies keep their lock alive.
+    let (_, here, _, there) = pair();
+    (0..5).for_each(|day| assert!(tiny(&here, NOON + day * DAY).time().get() > 0));
+    let clock = std::sync::atomic::AtomicI64::new(NOON);
+    let now = || UnixMillis::new(clock.fetch_add(600_000, Ordering::Relaxed));
+    let mut watch = |_: &_| ControlFlow::Continue(());
+    let done = copy_missing(&here, &there, &main, &now, &options, &mut watch).unwrap();
+    assert_eq!(done.copied.len(), 5);
+    assert!(clock.load(Ordering::Relaxed) > NOON + 5 * 1_800_000, "many leases");
+
+    let other = StreamName::new("mian").unwrap();
+    let error = copy_missing(&here, &there, &other, &now, &options, &mut watch).unwrap_err();
+    assert_eq!(error.fault(), Some(Fault::BackupNone));
+}
+
 /// A store that is small.
 struct Small(MemoryStore, Option<u64>, Option<u64>);
 

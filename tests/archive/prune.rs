@@ -367,6 +367,22 @@ fn whoever_lost_the_stream_or_is_stopped_deletes_no_more() {
     assert_eq!(done.stopped.as_ref().unwrap().code, "lock_lost");
     assert_eq!((&done.deleted, done.is_complete()), (&vec![made[3]], false));
     other.unwrap().release().unwrap();
+    // By its own clock nothing happened; by that of somebody else its lease is over.
+    let (mut other, mut backups) = (None, ids(&archive));
+    let done = prune(&archive, &now, &last(1), &mut |progress| {
+        if progress.to_free > 0 && other.is_none() {
+            let later = UnixMillis::new(clock.get() + 3_600_000);
+            other = Some(Lock::take(&archive, &main, &LockOptions::default(), later).unwrap());
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(done.stopped.unwrap().code, "lock_lost");
+    // What was begun then is gone, and no other.
+    assert_eq!(done.deleted, [made[2]]);
+    backups.retain(|id| *id != made[2]);
+    assert_eq!(ids(&archive), backups);
+    other.unwrap().release().unwrap();
 
     let done = prune(&archive, &now, &last(1), &mut |progress| match progress.freed {
         0 => ControlFlow::Continue(()),
@@ -374,7 +390,7 @@ fn whoever_lost_the_stream_or_is_stopped_deletes_no_more() {
     });
     let done = done.unwrap();
     assert_eq!(done.stopped.unwrap().code, "cancelled");
-    assert_eq!(ids(&archive), [made[0], made[1], made[4]]);
+    assert_eq!(ids(&archive), [made[0], made[4]]);
     whole(&archive);
     let error = prune(&archive, &now, &last(1), &mut |_| ControlFlow::Break(())).unwrap_err();
     assert_eq!(error.fault(), Some(Fault::Cancelled));

@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// to be a [mirror](Archive::open_or_create_mirror) of the first: manifests name their archive's id.
 ///
 /// Digests are compared while bytes pass, and again of what [arrived](Arrival); the manifest comes last. So
-/// it is there whole, or is no backup: what had arrived when it was interrupted stays, and is not sent
-/// again. One that is there already is left as it is. Certificates come along that found nothing wrong,
+/// it is there whole, or is no backup: what had arrived when it was interrupted stays and is not sent
+/// again, unless the second archive is [pruned](crate::task::prune()) before. One that is there already is left as it is. Certificates come along that found nothing wrong,
 /// unless a later one did; also to a backup that is there already.
 ///
 /// The stream of the second archive is locked meanwhile. That of the first is not: what is deleted there
@@ -76,7 +76,8 @@ pub fn copy_backup(
 /// One that is damaged does not keep the others from being copied, and is told of.
 ///
 /// # Errors
-/// Those of [`copy_backup`] that are not about one backup: what was copied until then is there.
+/// `Store`: `BackupNone` where the first has none in this stream. Those of [`copy_backup`] that are not about one
+/// backup: what was copied until then is there.
 ///
 /// ```
 /// use redkeep::UnixMillis;
@@ -105,10 +106,15 @@ pub fn copy_missing(
     watch: Watch<'_>,
 ) -> Result<CopiedBackups> {
     target.must_be(source.id())?;
+    let here = source.backups(stream)?;
+    if here.is_empty() {
+        // Rather a slip in the name than a stream that is safe.
+        let detail = format!("none in stream {stream}");
+        return Err(Error::from_fault(Fault::BackupNone).with_detail(detail));
+    }
     let lock = Lock::take(target, stream, &options.lock, now())?;
     let there = target.backups(stream)?.into_iter().map(|listed| (listed.id, listed));
     let there: BTreeMap<BackupId, Listed> = there.collect();
-    let here = source.backups(stream)?;
     // A certificate that came later is worth a look.
     let is_left = |listed: &&Listed| match there.get(&listed.id) {
         None => true,

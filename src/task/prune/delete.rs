@@ -53,6 +53,8 @@ impl Work<'_> {
 
     fn between(&mut self) -> Result<(), Stop> {
         self.lock.keep((self.now)()).map_err(Stop)?;
+        // By somebody else's clock the lease may be over: what is planned may be needed by now.
+        self.lock.look().map_err(Stop)?;
         told(self.watch, &self.progress).map_err(Stop)
     }
 
