@@ -426,6 +426,26 @@ fn certificates_follow_where_they_speak_for_the_copy() {
     assert_eq!(states(&here), [Failed, Verified, Unverified]);
     assert_eq!(states(&there), [Verified, Verified, Unverified]);
     whole(&there);
+
+    // What failed in between and is sound again: what speaks for it comes along.
+    let certificates = |archive: &Archive, id| {
+        archive.backup(&StreamName::default(), id).unwrap().certificates().unwrap()
+    };
+    let id = tiny(&here, NOON + 5 * DAY);
+    let volume = ObjectName::new(format!("main/{id}/main.rdb.zst.000000")).unwrap();
+    let good = near.get(&volume, 1 << 20).unwrap();
+    assert!(certify(&here, id, NOON + 5 * DAY, VerifyLevel::Bytes));
+    near.put(&volume, b"rotten", IfExists::Replace).unwrap();
+    assert!(!certify(&here, id, NOON + 6 * DAY, VerifyLevel::Bytes));
+    near.put(&volume, &good, IfExists::Replace).unwrap();
+    // Nobody has looked since: the copy is one that nobody verified.
+    assert_eq!(state(&here, id), Failed);
+    assert_eq!(all(&here, &there, NOON + 6 * DAY).unwrap().copied.len(), 1);
+    assert_eq!((state(&there, id), certificates(&there, id).len()), (Unverified, 0));
+    assert!(certify(&here, id, NOON + 7 * DAY, VerifyLevel::Bytes));
+    assert_eq!(all(&here, &there, NOON + 7 * DAY).unwrap().objects_added, 2);
+    assert_eq!((certificates(&here, id).len(), certificates(&there, id).len()), (3, 2));
+    assert_eq!(state(&there, id), Verified);
 }
 
 #[test]

@@ -394,10 +394,19 @@ fn whoever_lost_the_stream_or_is_stopped_deletes_no_more() {
     whole(&archive);
     let error = prune(&archive, &now, &last(1), &mut |_| ControlFlow::Break(())).unwrap_err();
     assert_eq!(error.fault(), Some(Fault::Cancelled));
-    // Many leases long: each look at the clock is ten minutes later.
-    let now = || UnixMillis::new(clock.replace(clock.get() + 600_000));
-    let done = prune(&archive, &now, &last(1), &mut |_| ControlFlow::Continue(())).unwrap();
-    assert!(done.is_complete() && ids(&archive) == made[4..]);
+    // Many leases long, the reading as well as the deleting: nobody else has the stream meanwhile.
+    (6..20).for_each(|day| assert!(tiny(&archive, clock.get() + day * DAY).time() > now()));
+    clock.set(clock.get() + 20 * DAY);
+    let mut read = 0;
+    let done = prune(&archive, &now, &last(1), &mut |progress| {
+        clock.set(clock.get() + 600_000);
+        let error = Lock::take(&archive, &main, &LockOptions::default(), now()).unwrap_err();
+        assert_eq!(error.fault(), Some(Fault::LockHeld));
+        read = progress.read;
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(done.is_complete() && read == 16 && ids(&archive).len() == 1);
 }
 
 #[test]

@@ -161,9 +161,16 @@ fn a_backup_that_is_much_smaller_or_bigger_than_those_before_is_told() {
     );
     // As many keys, bigger values: of 120, 60 and 59.
     assert_eq!(codes(&add(5, 60, 60)), ["grew"]);
+    // One that is damaged is nothing to compare with.
+    let damaged = BackupOptions::default().keep_damaged(true);
+    put(&archive, &dump(30, 10)[..400], NOON + 5 * DAY + 1, &damaged).unwrap();
+    let status = add(6, 50, 60);
+    let one = StatusOptions::default().trend(1);
+    let trend = ask(&archive, NOON + 6 * DAY, &one).streams[0].trend.unwrap();
+    assert_eq!((trend.backups, trend.keys.median, status.backups.failed), (1, 60, 1));
     let off = StatusOptions::default().trend(3).max_change(None);
-    assert_eq!(ask(&archive, NOON + 5 * DAY, &off).verdict, StatusLevel::Ok);
-    let status = ask(&archive, NOON + 5 * DAY, &off);
+    let status = ask(&archive, NOON + 6 * DAY, &off);
+    assert_eq!(codes(&status.streams[0]), ["failed"]);
     assert_eq!(status.bytes, status.streams[0].bytes);
     let stored: u64 = archive.store().list(None).unwrap().iter().map(|object| object.size).sum();
     let own = archive.store().stat(&ObjectName::new("redkeep.json").unwrap()).unwrap().unwrap();
