@@ -23,7 +23,11 @@
 //!
 //! A *stream* is the user's name for one logical database ([`StreamName`]), a *backup* an id that sorts
 //! by time ([`BackupId`]). A folder without `manifest.json` is no backup: it is being written, or its
-//! writer was killed. `manifest.json.sig` is reserved for a signature.
+//! writer was killed; or it is being deleted, which begins with the manifest. `manifest.json.sig` is
+//! reserved for a signature.
+//!
+//! A manifest names its archive, so copies of a backup are in archives of the same id:
+//! [`Archive::open_or_create_mirror`].
 //!
 //! Without this crate, for a part of one volume or more:
 //!
