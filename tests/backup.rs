@@ -372,3 +372,45 @@ fn a_drill_loads_it_into_a_server_and_compares_everything() {
         assert_eq!(work.path().read_dir().unwrap().count(), 0, "{name}: nothing is left behind");
     }
 }
+
+/// The examples, as they are started from the README.
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+#[cfg(feature = "cli")]
+fn the_examples_do_what_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir(path("archive")).unwrap();
+    std::fs::write(path("key"), format!("{}\n", seal_laws::SECRET)).unwrap();
+    let run = |example: &str, arguments: &[&str]| {
+        let built = Path::new(env!("CARGO_BIN_EXE_redkeep")).with_file_name("examples");
+        let program = built.join(example);
+        let output = std::process::Command::new(&program).args(arguments).output();
+        let output = output.unwrap_or_else(|error| {
+            panic!("{}: {error}; cargo build --examples --all-features makes it", program.display())
+        });
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{example}: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let server = Server::start("redis-7.0", Some(&given("redis-7.0"))).unwrap();
+    let url = format!("redis://127.0.0.1:{}", server.port());
+    let (archive, key) = (path("archive"), path("key"));
+    let made = run("backup_now", &[&url, &archive, seal_laws::PUBLIC]);
+    assert!(made.contains("sound, 255 keys"), "{made}");
+    let nightly = run("nightly", &[&url, &archive, seal_laws::PUBLIC, &key]);
+    assert!(nightly.contains("passed true, 1 deleted, ok"), "{nightly}");
+    run("restore_all", &[&archive, &key, &path("dump.rdb")]);
+    let again =
+        Server::start("redis-7.0", Some(&std::fs::read(path("dump.rdb")).unwrap())).unwrap();
+    assert_eq!(digest(&again), digest(&server));
+    let empty = Server::start("redis-7.0", None).unwrap();
+    let target = format!("redis://127.0.0.1:{}", empty.port());
+    let some = run("restore_pattern", &[&archive, &key, "list*", &target]);
+    assert!(some.starts_with("13 keys restored, 0 failed"), "{some}");
+    std::fs::create_dir(path("other")).unwrap();
+    assert!(run("tokio_service", &[&path("dump.rdb"), &path("other")]).contains("sound"));
+    std::fs::write(path("torn.aof"), b"*1\r\n$8\r\nFLUSHALL\r\n*1\r\n$2").unwrap();
+    run("repair_log", &[&path("torn.aof"), &path("repaired")]);
+    assert_eq!(std::fs::read(path("repaired/torn.aof")).unwrap(), b"*1\r\n$8\r\nFLUSHALL\r\n");
+}

@@ -263,3 +263,67 @@ fn a_backup_that_is_killed_is_none() {
     }
     place.well("verify");
 }
+
+#[test]
+fn what_no_rule_keeps_goes_and_status_tells() {
+    let place = Place::new();
+    place.well("init");
+    let none = place.run("status --all-streams");
+    assert_eq!(code(&none), 3, "an archive without backups: {}", stdout(&none));
+    let ids: Vec<_> = (0..3)
+        .map(|_| {
+            place.json("backup dump.rdb --json")["manifest"]["backup"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    place.well(&format!("verify {}", ids[0]));
+    let status = place.run("status --max-age 1h --json");
+    let status: Value = serde_json::from_str(stdout(&status)).unwrap();
+    assert_eq!(status["streams"][0]["backups"]["verified"], 1);
+    assert_eq!(status["streams"][0]["newest"]["id"], ids[2].as_str());
+    let old = place.run("status --max-age 0s");
+    assert!(code(&old) == 3 && stdout(&old).starts_with("CRITICAL"), "{}", stdout(&old));
+    let metrics = place.run("status --prometheus");
+    assert!(stdout(&metrics).contains("# TYPE redkeep_"), "{}", stdout(&metrics));
+
+    let dry = place.well("prune --keep-last 1 --dry-run");
+    assert!(dry.contains("would be deleted"), "{dry}");
+    assert_eq!(place.well("list").lines().count(), 3);
+    place.well("prune --keep-last 1");
+    let left = place.well("list");
+    // The only verified one, and the newest.
+    assert!(
+        left.contains(&ids[0]) && left.contains(&ids[2]) && left.lines().count() == 2,
+        "{left}"
+    );
+    let again = place.json("prune --keep-last 1 --json");
+    assert_eq!(again["deleted"], serde_json::json!([]));
+    assert_eq!(place.well("prune").lines().count(), 3, "without a rule everything is kept");
+    assert_eq!(code(&place.run("prune --zone nowhere")), 2);
+}
+
+#[test]
+fn a_second_place_has_what_the_first_one_has() {
+    let place = Place::new();
+    place.well("init");
+    std::fs::create_dir(place.path("far")).unwrap();
+    place.well("backup dump.rdb");
+    place.well("backup dump.rdb");
+    // No key is needed.
+    let output = place.command("mirror --to far").env_remove("REDKEEP_IDENTITY").output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("2 backups copied"), "{}", stdout(&output));
+    assert!(place.well("mirror --to far").starts_with("0 backups copied"));
+    assert!(place.well("mirror latest --to far").contains("there already"));
+    assert_eq!(place.well("list --repo far").lines().count(), 2);
+    place.well("verify --all --repo far");
+    place.well("restore latest out.rdb --repo far");
+    assert!(
+        std::fs::read(place.path("out.rdb")).unwrap()
+            == std::fs::read(place.path("dump.rdb")).unwrap()
+    );
+    // An archive of its own takes none of another's.
+    std::fs::create_dir(place.path("own")).unwrap();
+    place.well("init --repo own");
+    let refused = place.run("mirror --to own");
+    assert_eq!(code(&refused), 2, "{}", stderr(&refused));
+}

@@ -53,7 +53,8 @@ use std::time::SystemTime;
 
 /// Checks, compares and exports Redis and Valkey dumps (RDB files), takes parts out of them, and
 /// converts them for other servers. Checks, repairs and prints append-only logs, and makes them of
-/// dumps and of each other.
+/// dumps and of each other. Built for it, takes snapshots of running servers, restores into them, and keeps
+/// verified backups in an archive.
 ///
 /// No command changes what it reads: what is written is a file or folder of its own, and what it takes
 /// the place of is kept aside.
@@ -83,19 +84,8 @@ enum Command {
     #[cfg(feature = "live")]
     Copy(Box<copy::CopyArguments>),
     #[cfg(all(feature = "repo", feature = "live"))]
-    Init(archive::init::InitArguments),
-    #[cfg(all(feature = "repo", feature = "live"))]
-    Keygen(archive::keys::KeygenArguments),
-    #[cfg(all(feature = "repo", feature = "live"))]
-    Backup(Box<archive::backup::BackupArguments>),
-    #[cfg(all(feature = "repo", feature = "live"))]
-    List(archive::list::ListArguments),
-    #[cfg(all(feature = "repo", feature = "live"))]
-    Show(archive::show::ShowArguments),
-    #[cfg(all(feature = "repo", feature = "live"))]
-    Verify(archive::verify::VerifyArguments),
-    #[cfg(all(feature = "repo", feature = "live"))]
-    Drill(archive::drill::DrillArguments),
+    #[command(flatten)]
+    Archive(archive::ArchiveCommand),
 }
 
 const EXIT_CODES: &str = "\
@@ -104,7 +94,8 @@ Exit codes:
   1  could not be done: no such file, reading or writing failed
   2  the arguments make no sense
   3  something is wrong with the dump, log or server, or two dumps differ
-  4  done in part: some keys are not in the server, or not as they should be";
+  4  done in part: some keys are not in the server or not as they should be, or backups that were to go
+     are still there";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,19 +140,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "live")]
         Ok(Arguments { command: Command::Copy(arguments) }) => copy::run(&arguments),
         #[cfg(all(feature = "repo", feature = "live"))]
-        Ok(Arguments { command: Command::Init(arguments) }) => archive::init::run(&arguments),
-        #[cfg(all(feature = "repo", feature = "live"))]
-        Ok(Arguments { command: Command::Keygen(arguments) }) => archive::keys::run(&arguments),
-        #[cfg(all(feature = "repo", feature = "live"))]
-        Ok(Arguments { command: Command::Backup(arguments) }) => archive::backup::run(&arguments),
-        #[cfg(all(feature = "repo", feature = "live"))]
-        Ok(Arguments { command: Command::List(arguments) }) => archive::list::run(&arguments),
-        #[cfg(all(feature = "repo", feature = "live"))]
-        Ok(Arguments { command: Command::Show(arguments) }) => archive::show::run(&arguments),
-        #[cfg(all(feature = "repo", feature = "live"))]
-        Ok(Arguments { command: Command::Verify(arguments) }) => archive::verify::run(&arguments),
-        #[cfg(all(feature = "repo", feature = "live"))]
-        Ok(Arguments { command: Command::Drill(arguments) }) => archive::drill::run(&arguments),
+        Ok(Arguments { command: Command::Archive(command) }) => command.run(),
         Err(error) => usage(&error),
     };
     ExitCode::from(exit as u8)

@@ -145,13 +145,6 @@ impl Certificate {
         self.problems.is_empty()
     }
 
-    /// Whether the backup is as it was stored, as far as it was looked at. That a server would not load
-    /// it says nothing against it.
-    #[must_use]
-    pub fn is_intact(&self) -> bool {
-        self.problems.iter().all(|problem| problem.code == Fault::WouldRefuse.code())
-    }
-
     /// Puts it beside its backup.
     pub(crate) fn keep(&self, archive: &Archive, id: BackupId) -> Result<()> {
         let backup = self.stream.folder().join(&self.backup.to_string())?;
@@ -213,7 +206,7 @@ impl StoredBackup {
         let mut verified = false;
         for certificate in certificates {
             let level = certificate.level;
-            if !certificate.is_intact() {
+            if !certificate.passed() {
                 failed = failed.max(Some(level));
                 verified = false;
             } else if failed.is_none_or(|failed| level >= failed) {

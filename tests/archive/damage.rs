@@ -117,6 +117,9 @@ fn a_later_version_may_say_more_and_a_later_form_is_refused() {
     let mut json: serde_json::Value = serde_json::from_slice(&manifest.to_json().unwrap()).unwrap();
     json["delta_of"] = "something".into();
     json["shards"][0]["index"] = serde_json::json!({"keys": 255});
+    json["shards"][0]["source"]["zone"] = "b".into();
+    json["shards"][0]["content"]["slots"] = 3.into();
+    json["shards"][0]["parts"][0]["delta"] = serde_json::json!(["a"]);
     let read = Manifest::parse(&serde_json::to_vec(&json).unwrap()).unwrap();
     let written: serde_json::Value = serde_json::from_slice(&read.to_json().unwrap()).unwrap();
     assert_eq!(written, json, "what is not known is kept");

@@ -65,7 +65,7 @@ impl StoredBackup {
         for name in named {
             let json = self.certificate_bytes(&name)?;
             if let Some(certificate) = json.and_then(|json| self.certificate(&json)) {
-                others.extend(certificate.is_intact().then_some(name));
+                others.extend(certificate.passed().then_some(name));
                 certificates.push(certificate);
             }
         }

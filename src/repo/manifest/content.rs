@@ -3,6 +3,7 @@
 use crate::aof;
 use crate::rdb::check::{ChecksumState, DbReport, Level, Report, Verdict};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -107,6 +108,9 @@ pub struct Content {
     /// How often each thing was found, by its code.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub found: BTreeMap<String, u64>,
+    /// What a later version wrote.
+    #[serde(flatten)]
+    pub(crate) unknown: Map<String, Value>,
 }
 
 /// Counts of one database.
@@ -154,6 +158,7 @@ impl From<&Report> for Content {
             functions: report.functions.len() as u64,
             modules: report.modules.iter().map(|module| module.name.clone()).collect(),
             found: counts(&report.counts),
+            unknown: Map::new(),
         }
     }
 }
@@ -174,6 +179,7 @@ impl From<&aof::check::Report> for Content {
             functions: 0,
             modules: Vec::new(),
             found: counts(&report.counts),
+            unknown: Map::new(),
         }
     }
 }

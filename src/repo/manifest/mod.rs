@@ -149,6 +149,9 @@ pub struct Part {
     /// SHA-256 of the file, where it is not encrypted; else it is in the details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain_sha256: Option<Digest32>,
+    /// What a later version wrote.
+    #[serde(flatten)]
+    pub(crate) unknown: Map<String, Value>,
 }
 
 /// What is known of a backup that only those may read who may read its content.
@@ -300,7 +303,15 @@ impl Shard {
 
 impl Part {
     pub(crate) fn new(file: impl Into<String>, sealed: SealedPart) -> Part {
-        Part { file: file.into(), kind: None, begins_with: None, sealed, plain_sha256: None }
+        let unknown = Map::new();
+        Part {
+            file: file.into(),
+            kind: None,
+            begins_with: None,
+            sealed,
+            plain_sha256: None,
+            unknown,
+        }
     }
 
     /// What its volumes are called, but for their numbers.

@@ -3,6 +3,7 @@
 use crate::repo::manifest::Manifest;
 use crate::repo::names::BackupId;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Where a shard comes from, and how it was taken. What is not known, or of no server, is left out.
 ///
@@ -53,6 +54,9 @@ pub struct Source {
     /// The ways that would have come first, and why they were not gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub why_not: Vec<String>,
+    /// What a later version wrote.
+    #[serde(flatten)]
+    pub(crate) unknown: Map<String, Value>,
 }
 
 impl Source {

@@ -277,6 +277,7 @@ fn source_of(
         stated_at: snapshot.stated_at.or(stated.stated_at),
         writes_meanwhile: snapshot.writes_meanwhile,
         why_not: why_not.collect(),
+        ..Source::default()
     }
 }
 
