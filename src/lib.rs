@@ -13,12 +13,12 @@
 //! - [`task`] does what people come for: copying some keys of a dump into one of their own, making
 //!   logs of dumps and the other way, printing logs.
 //! - [`export`] writes dumps as commands for a server, and as JSON lines (feature `json`).
-//! - `live` (feature `live`) asks running servers what they are and would lose, and takes snapshots;
-//!   `task::data_dir` restores into the directories of servers that are stopped.
+//! - `live` (feature `live`) asks running servers what they are and would lose, takes snapshots, and
+//!   restores into them; `task::data_dir` restores into the directories of those that are stopped.
 //! - `synth` (feature `synth`) makes datasets up, for trying out and for measuring.
-//! - `repo` (feature `repo`) is to be the archive of backups; so far it has stores for objects, seals
-//!   what they keep (compressed, encrypted, in volumes, and readable in part), and decides which backups
-//!   to keep.
+//! - `repo` (feature `repo`) is the archive of backups: its stores, its format byte by byte, and which
+//!   backups to keep. `task::backup` and its kin fill it; `task::{verify, fetch, drill, prune, status,
+//!   copy_backup}` do with it what their names say.
 //! - The [`guide`] explains dumps and checks in prose.
 //!
 //! Which keys are in a dump, and of what type:
@@ -91,12 +91,11 @@
 //! | `json` | `Serialize` on reports, JSON lines | serde, serde_json, base64 |
 //! | `digest` | `digest` | sha1, blake3 |
 //! | `regex` | selecting keys by regular expression | regex |
-//! | `live` | `live`: snapshots of running servers | |
 //! | `mmap` | opening a file as a memory map | memmap2 |
 //! | `synth` | datasets made up by seed, `Arbitrary` for contents | arbitrary |
 //! | `live` | `live`: running servers and snapshots of them | redis, without its defaults |
 //! | `live-tls` | TLS for `live` | rustls with ring, `live` |
-//! | `repo` | `repo`: stores for backups, sealed parts of them, retention | zstd (C), age, sha2, jiff, `digest` |
+//! | `repo` | `repo`: archives of verified backups | zstd (C), age, sha2, jiff, rustix, `digest`, `json` |
 //! | `repo-ssh` | keys of SSH for `repo` | rsa (RUSTSEC-2023-0071), `repo` |
 //! | `opendal` | stores through opendal | opendal, tokio, `repo` |
 //! | `opendal-http` | what the following share | reqwest, rustls with ring, `opendal` |

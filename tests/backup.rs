@@ -33,7 +33,7 @@ use redkeep::task::{
     SealChoice, SnapshotOptions, VerifyOptions, backup_cluster, backup_files, backup_server, drill,
     fetch, restore, verify,
 };
-use redkeep::{Fault, UnixMillis};
+use redkeep::{Fault, Result, UnixMillis};
 use servers::{ALL, Server};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -59,6 +59,11 @@ fn open(server: &Server) -> Connection {
 
 fn digest(server: &Server) -> String {
     cmd("DEBUG").arg("DIGEST").query(&mut server.connect().unwrap()).unwrap()
+}
+
+fn back_up(archive: &Archive, server: &Server, how: &SnapshotOptions) -> Result<BackupOutcome> {
+    let clock = System::start();
+    backup_server(archive, &mut open(server), &clock, how, &now, &sealed(), &mut on)
 }
 
 /// A dump that this server loads.
@@ -105,15 +110,7 @@ fn what_is_restored_from_a_backup_is_what_the_server_held() {
         let archive = Archive::create(MemoryStore::new()).unwrap();
         for driver in [Driver::Bgsave, Driver::Save, Driver::Replication, Driver::Scan] {
             let how = SnapshotOptions::default().driver(driver);
-            let outcome = backup_server(
-                &archive,
-                &mut open(&server),
-                &System::start(),
-                &how,
-                &now,
-                &sealed(),
-                &mut on,
-            );
+            let outcome = back_up(&archive, &server, &how);
             let outcome = outcome.unwrap();
             let source = &outcome.manifest.shards[0].source;
             assert_eq!(source.driver, driver.to_string());
@@ -133,15 +130,7 @@ fn a_backup_goes_straight_into_a_running_server() {
         let server = Server::start(name, Some(&given(name))).unwrap();
         let archive = Archive::create(MemoryStore::new()).unwrap();
         let how = SnapshotOptions::default();
-        let outcome = backup_server(
-            &archive,
-            &mut open(&server),
-            &System::start(),
-            &how,
-            &now,
-            &sealed(),
-            &mut on,
-        );
+        let outcome = back_up(&archive, &server, &how);
         let stored = stored(&archive, &outcome.unwrap());
         let part = &stored.manifest().shards[0].parts[0];
         let reader = stored.open(part, &seal_laws::ours()).unwrap();
@@ -174,16 +163,7 @@ fn logs_come_back_as_logs_that_load() {
         }
         let archive = Archive::create(MemoryStore::new()).unwrap();
         let how = SnapshotOptions::default().driver(Driver::Files);
-        let outcome = backup_server(
-            &archive,
-            &mut open(&server),
-            &System::start(),
-            &how,
-            &now,
-            &sealed(),
-            &mut on,
-        )
-        .unwrap();
+        let outcome = back_up(&archive, &server, &how).unwrap();
         let shard = &outcome.manifest.shards[0];
         assert!(shard.log.is_some() && shard.content.commands > Some(400), "{name}: {shard:?}");
         let again = loaded(name, &archive, &outcome, true);
@@ -306,15 +286,7 @@ fn a_save_that_fails_makes_no_backup_of_the_old_dump() {
         std::fs::create_dir(server.folder().join("dump.rdb")).unwrap();
         std::fs::write(server.folder().join("dump.rdb/in-the-way"), b"").unwrap();
         let how = SnapshotOptions::default().driver(Driver::Bgsave);
-        let error = backup_server(
-            &archive,
-            &mut open(&server),
-            &System::start(),
-            &how,
-            &now,
-            &sealed(),
-            &mut on,
-        );
+        let error = back_up(&archive, &server, &how);
         let error = error.unwrap_err();
         assert_eq!(error.fault(), Some(Fault::SaveFailed), "{name}: {error}");
         assert!(archive.backups(&sealed().stream).unwrap().is_empty());
@@ -330,15 +302,7 @@ fn a_drill_loads_it_into_a_server_and_compares_everything() {
     for name in ALL {
         let server = Server::start(name, Some(&given(name))).unwrap();
         let archive = Archive::create(MemoryStore::new()).unwrap();
-        let outcome = backup_server(
-            &archive,
-            &mut open(&server),
-            &System::start(),
-            &SnapshotOptions::default(),
-            &now,
-            &sealed(),
-            &mut on,
-        );
+        let outcome = back_up(&archive, &server, &SnapshotOptions::default());
         let manifest = outcome.unwrap().manifest;
         let work = tempfile::tempdir().unwrap();
         let verify = VerifyOptions::default().open(seal_laws::ours());

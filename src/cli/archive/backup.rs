@@ -52,6 +52,9 @@ pub(crate) struct BackupArguments {
     /// Bytes of an object, at most
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     volume: u64,
+    /// Do not look whether there is as much room as the backup before took
+    #[arg(long)]
+    no_room_check: bool,
     /// Shards of a cluster that are taken at once
     #[arg(long, value_name = "N", default_value_t = 4)]
     parallel: usize,
@@ -113,6 +116,7 @@ impl BackupArguments {
             .stream(self.place.stream.clone())
             .seal(seal)
             .keep_damaged(self.keep_damaged)
+            .check_room(!self.no_room_check)
             .lock(lock)
             .parallel(self.parallel);
         options.tags.extend(self.tag.iter().cloned());

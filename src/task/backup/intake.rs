@@ -77,8 +77,10 @@ impl<'a> Intake<'a> {
             Err(error) if error.fault() == Some(Fault::BackupNone) => None,
             Err(error) => return Err(error),
         };
-        let needed = previous.as_ref().map(Manifest::stored_bytes).or(len);
-        if let (Some(needed), Some(free)) = (needed, archive.store().free()?)
+        let before = previous.as_ref().map(Manifest::stored_bytes);
+        let needed = before.into_iter().chain(len).min().filter(|_| options.check_room);
+        if let Some(needed) = needed
+            && let Some(free) = archive.store().free()?
             && free < needed
         {
             let detail = format!("{free} bytes are free, and it may take {needed}");

@@ -33,6 +33,9 @@ pub struct BackupOptions {
     pub check: CheckOptions,
     /// Whether what cannot be read to its end is stored as well, and marked. Default: no, and nothing is.
     pub keep_damaged: bool,
+    /// Whether it is refused where the store says that it has less room than the backup before took, or the
+    /// source has bytes. Default: yes.
+    pub check_room: bool,
     /// How the stream is locked meanwhile.
     pub lock: LockOptions,
     /// Shards of a cluster that are taken at once. Each takes some 20 MiB and its own threads. Default 4.
@@ -47,6 +50,7 @@ impl Default for BackupOptions {
             seal: SealChoice::default(),
             check: CheckOptions::default().duplicate_budget(32 << 20),
             keep_damaged: false,
+            check_room: true,
             lock: LockOptions::default(),
             parallel: 4,
         }
@@ -86,6 +90,13 @@ impl BackupOptions {
     #[must_use]
     pub fn keep_damaged(mut self, keep: bool) -> Self {
         self.keep_damaged = keep;
+        self
+    }
+
+    /// Sets [`check_room`](Self::check_room).
+    #[must_use]
+    pub fn check_room(mut self, check: bool) -> Self {
+        self.check_room = check;
         self
     }
 
