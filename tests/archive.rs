@@ -359,3 +359,35 @@ fn the_end_of_a_dump_comes_only_when_all_of_it_is_what_was_stored() {
     source.read_to_end(&mut again).unwrap();
     assert!(again == dump);
 }
+
+/// So that one key can be read without its neighbours.
+#[test]
+fn frames_end_where_keys_do() {
+    let (mut dump, mut borders) = (b"REDIS0003\xfe\x00".to_vec(), vec![0]);
+    for n in 0..40_000_u32 {
+        borders.push(dump.len());
+        let value = n.wrapping_mul(2_654_435_761).to_be_bytes().repeat(1 + n as usize % 40);
+        dump.extend([0, 4]);
+        dump.extend(n.to_be_bytes());
+        // A length of 14 bits.
+        dump.extend([0x40 | (value.len() >> 8) as u8, value.len() as u8]);
+        dump.extend(value);
+    }
+    dump.push(0xff);
+    assert!(dump.len() > 3 << 20);
+    let store = Arc::new(MemoryStore::new());
+    let archive = Archive::create(Arc::clone(&store)).unwrap();
+    let manifest = put(&archive, &dump, NOON, &BackupOptions::default()).unwrap().manifest;
+    let part = &manifest.shards[0].parts[0].sealed;
+    assert!(part.frames >= 3, "{}", part.frames);
+    let name = ObjectName::new(format!("main/{}/main.rdb.zst.000000", manifest.backup)).unwrap();
+    let stored = store.get(&name, 1 << 30).unwrap();
+    // The seek table: twelve bytes a frame, the second number being its plain bytes.
+    let table = &stored[stored.len() - part.seek_table_len as usize..];
+    let mut at = 0;
+    for row in table[8..table.len() - 9].chunks(12) {
+        assert!(borders.binary_search(&at).is_ok(), "a frame begins inside a key, at {at}");
+        at += u32::from_le_bytes(row[4..8].try_into().unwrap()) as usize;
+    }
+    assert_eq!(at, dump.len());
+}

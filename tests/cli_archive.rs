@@ -117,6 +117,11 @@ fn nothing_is_in_clear_unless_that_is_said() {
         place.command("restore latest x.rdb").env_remove("REDKEEP_IDENTITY").output().unwrap();
     assert_eq!(code(&output), 2);
     assert!(!place.path("x.rdb").exists());
+    let output = place.command("verify").env_remove("REDKEEP_IDENTITY").output().unwrap();
+    assert!(code(&output) == 2 && stderr(&output).contains("--level bytes"), "{}", stderr(&output));
+    let output =
+        place.command("verify --level bytes").env_remove("REDKEEP_IDENTITY").output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
     // The secret key is nobody else's to read.
     #[cfg(unix)]
     {

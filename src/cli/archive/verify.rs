@@ -81,7 +81,14 @@ impl VerifyArguments {
                     complain(error.in_file(id.to_string()));
                     exit = Exit::Findings;
                 }
-                Err(error) => return Err(failed(error)),
+                Err(error) => {
+                    let no_key = error.fault() == Some(crate::Fault::SealNoKey);
+                    let exit = failed(error);
+                    if no_key {
+                        complain("--identity says where the key is; --level bytes needs none");
+                    }
+                    return Err(exit);
+                }
             }
         }
         if self.json {

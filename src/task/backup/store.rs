@@ -82,6 +82,8 @@ pub(super) fn store_dump(
     options: &CheckOptions,
     all: bool,
 ) -> Result<(Report, Sealed)> {
+    // Borders will be told: no frame is cut blindly before the first one.
+    sealer.border()?;
     let waiting =
         RefCell::new(Waiting { sealer: &mut sealer, bytes: Vec::new(), from: 0, failed: None });
     let cut = |at: u64| {
