@@ -308,7 +308,16 @@ fn a_drill_loads_it_into_a_server_and_compares_everything() {
         let verify = VerifyOptions::default().open(seal_laws::ours());
         let options = DrillOptions::default().verify(verify).folder(work.path());
         let drill = |options: &DrillOptions| {
-            drill(&archive, &manifest.stream, manifest.backup, &System::start(), &now, options)
+            let (clock, mut last) = (System::start(), (0, 0));
+            let watch = &mut |read, len| {
+                assert!(read >= last.0 && read <= len);
+                last = (read, len);
+                ControlFlow::Continue(())
+            };
+            let tried =
+                drill(&archive, &manifest.stream, manifest.backup, &clock, &now, options, watch);
+            assert!(tried.is_err() || last.0 == last.1, "{last:?}");
+            tried
         };
         let read = drill(&options).unwrap();
         assert!(read.is_proven() && read.servers.is_empty() && read.restore_ms() == read.read_ms);

@@ -86,6 +86,8 @@ fn a_dump_goes_into_an_archive_and_comes_back() {
     assert!(shown.contains("REDIS0010, 255 keys") && shown.contains("encrypted"), "{shown}");
     assert_eq!(place.json("show --json")["certificates"].as_array().unwrap().len(), 1);
 
+    place.well("backup dump.rdb --stream quick --check framing --no-room-check");
+    assert!(place.well("show --stream quick").contains("level framing"));
     place.well("restore latest --to out.rdb");
     let dump = std::fs::read(place.path("dump.rdb")).unwrap();
     assert!(std::fs::read(place.path("out.rdb")).unwrap() == dump);

@@ -152,7 +152,8 @@ impl DrillOutcome {
 /// Tries a restore: verifies the backup by its meaning, then has a server load it where one is given, and
 /// compares all that this one has with it. Nothing of it is left behind but the certificate.
 ///
-/// `now` says what time it is, and `clock` how long things take.
+/// `now` says what time it is, and `clock` how long things take. `watch` is told how many bytes of how many were
+/// read, in all passes over them, and may stop it.
 ///
 /// # Errors
 /// Those of [`verify`](crate::task::verify()) and [`fetch`](crate::task::fetch); `Server`: `DrillFailed` where
@@ -173,7 +174,8 @@ impl DrillOutcome {
 /// let main = StreamName::default();
 /// let newest = archive.find(&main, &Pick::Latest)?;
 /// let options = DrillOptions::default().server("/usr/bin/redis-server");
-/// let outcome = drill(&archive, &main, newest, &System, &now, &options)?;
+/// let on = &mut |_, _| std::ops::ControlFlow::Continue(());
+/// let outcome = drill(&archive, &main, newest, &System, &now, &options, on)?;
 /// assert!(outcome.is_proven(), "{:?}", outcome.certificate.problems);
 /// println!("a restore takes {} ms", outcome.restore_ms());
 /// # Ok::<(), redkeep::Error>(())
@@ -185,16 +187,30 @@ pub fn drill(
     clock: &(impl Clock + ?Sized),
     now: &dyn Fn() -> UnixMillis,
     options: &DrillOptions,
+    watch: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<DrillOutcome> {
     let before = clock.elapsed();
-    let on = &mut |_, _| ControlFlow::Continue(());
-    let certificate = verify(archive, stream, id, now, &options.verify, on)?;
+    let stored = archive.backup(stream, id)?;
+    let shards = &stored.manifest().shards;
+    let twice = |shard: &Shard| {
+        let parts = shard.parts.iter().map(|part| part.sealed.stored_len());
+        parts.fold(0u64, u64::saturating_add).saturating_mul(2)
+    };
+    // With a server the files are read twice more: to fetch them, and to compare.
+    let again = shards.iter().filter(|_| options.server.is_some()).map(twice);
+    let len = again.fold(stored.manifest().stored_bytes(), u64::saturating_add);
+    let mut told = |read: u64, _| watch(read, len);
+    let certificate = verify(archive, stream, id, now, &options.verify, &mut told)?;
     let read_ms = ms(clock.elapsed().saturating_sub(before));
     let mut servers = Vec::new();
     if let (Some(program), true) = (&options.server, certificate.passed()) {
-        let stored = archive.backup(stream, id)?;
-        for shard in &stored.manifest().shards {
+        let mut read = stored.manifest().stored_bytes();
+        for shard in shards {
             servers.push(Drill { stored: &stored, shard, clock, options }.run(program)?);
+            read = read.saturating_add(twice(shard));
+            if watch(read, len).is_break() {
+                return Err(Error::from_fault(Fault::Cancelled));
+            }
         }
     }
     Ok(DrillOutcome { certificate, read_ms, servers })

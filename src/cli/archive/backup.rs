@@ -9,6 +9,7 @@ use crate::cli::snapshot::how::HowToTake;
 use crate::cli::{Exit, Opened, Source, as_json, complain, failed, now, print};
 use crate::error::Error;
 use crate::live::cluster::ClusterNodes;
+use crate::rdb::check::Level;
 use crate::repo::{Archive, LockOptions};
 use crate::task::{
     BackupOptions, BackupOutcome, BackupProgress, SealChoice, SnapshotOptions, backup_cluster,
@@ -40,6 +41,9 @@ pub(crate) struct BackupArguments {
     /// A word for whoever looks for it, and for retention; may be repeated
     #[arg(long, value_name = "WORD")]
     tag: Vec<String>,
+    /// How far to check what comes: framing, structure, elements or semantics
+    #[arg(long, value_name = "LEVEL", default_value_t = Level::Semantics)]
+    check: Level,
     /// Store also what cannot be read to its end, and mark it
     #[arg(long)]
     keep_damaged: bool,
@@ -120,7 +124,7 @@ impl BackupArguments {
             .lock(lock)
             .parallel(self.parallel);
         options.tags.extend(self.tag.iter().cloned());
-        options.check = options.check.now(now());
+        options.check = options.check.now(now()).level(self.check);
         Ok(options)
     }
 

@@ -3,11 +3,13 @@
 use crate::cli::archive::keys::IdentityArguments;
 use crate::cli::archive::place::{PlaceArguments, Which};
 use crate::cli::human::{count, several, visible};
+use crate::cli::progress::Bar;
 use crate::cli::server::Monotonic;
 use crate::cli::{Exit, as_json, complain, failed, now, print};
 use crate::repo::StoredBackup;
 use crate::task::{DrillOptions, DrillOutcome, VerifyOptions, drill};
 use clap::Args;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,7 +71,15 @@ impl DrillArguments {
             options = options.folder(folder);
         }
         let id = stored.manifest().backup;
-        let outcome = drill(&archive, &self.place.stream, id, &Monotonic::start(), &now, &options);
+        let (stream, clock) = (&self.place.stream, Monotonic::start());
+        let (mut bar, mut shown) = (None, 0);
+        let outcome = drill(&archive, stream, id, &clock, &now, &options, &mut |read, len| {
+            let bar = bar.get_or_insert_with(|| Bar::new("trying", Some(len)));
+            bar.read(read.saturating_sub(shown));
+            shown = shown.max(read);
+            ControlFlow::Continue(())
+        });
+        drop(bar);
         let outcome = outcome.map_err(|error| match error.fault() {
             Some(crate::Fault::DrillFailed) => {
                 complain(visible(&error.to_string()));
