@@ -9,6 +9,7 @@ mod program;
 use program::*;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -524,4 +525,43 @@ fn what_is_made_up_is_sound_and_the_same_twice() {
         let (refused, path) = synth("wrong.rdb", wrong);
         assert_eq!((code(&refused), path.exists()), (2, false), "{wrong}");
     }
+}
+
+#[test]
+fn a_dump_is_split_into_a_folder_that_appears_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/redis-7.0.15/default/dump.rdb");
+    let split = |arguments: &str| {
+        let mut command = redkeep("split");
+        command.arg(&dump).args(arguments.split(' ')).current_dir(folder.path());
+        command.output().unwrap()
+    };
+    let done = split("--shards 3 -o parts");
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    assert!(
+        stdout(&done).contains("from-slot-10923.rdb")
+            && stdout(&done).ends_with("255 keys in all\n")
+    );
+    assert_eq!(folder.path().join("parts").read_dir().unwrap().count(), 3);
+    assert_eq!(code(&split("--dbs -o parts")), 1, "it is there already");
+    let done = split("--dbs -o parts --force --json");
+    let outcome: Value = serde_json::from_str(stdout(&done)).unwrap();
+    assert_eq!(outcome["parts"].as_array().unwrap().len(), 4);
+    assert_eq!(folder.path().join("parts.old-1").read_dir().unwrap().count(), 3);
+    for wrong in ["-o x", "--shards 0 -o x", "--dbs --shards 2 -o x"] {
+        assert_eq!(code(&split(wrong)), 2, "{wrong}");
+    }
+    assert!(!folder.path().join("x").exists());
+    let cut = folder.path().join("cut.rdb");
+    let bytes = std::fs::read(&dump).unwrap();
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let damaged = redkeep("split")
+        .arg(&cut)
+        .args(["--dbs", "-o"])
+        .arg(folder.path().join("x"))
+        .output()
+        .unwrap();
+    assert_eq!(code(&damaged), 3, "{}", stderr(&damaged));
+    assert!(!folder.path().join("x").exists());
 }

@@ -35,6 +35,7 @@ mod sentinel;
 mod server;
 #[cfg(feature = "live")]
 mod snapshot;
+mod split;
 mod stdout;
 mod synth;
 mod target;
@@ -73,6 +74,7 @@ enum Command {
     Extract(extract::ExtractArguments),
     Convert(convert::ConvertArguments),
     Aof(aof::AofArguments),
+    Split(split::SplitArguments),
     Synth(synth::SynthArguments),
     Repair(repair::RepairArguments),
     #[cfg(feature = "live")]
@@ -129,6 +131,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Extract(arguments) }) => extract::run(arguments),
         Ok(Arguments { command: Command::Convert(arguments) }) => convert::run(arguments),
         Ok(Arguments { command: Command::Aof(arguments) }) => aof::run(arguments),
+        Ok(Arguments { command: Command::Split(arguments) }) => split::run(&arguments),
         Ok(Arguments { command: Command::Synth(arguments) }) => synth::run(&arguments),
         Ok(Arguments { command: Command::Repair(arguments) }) => repair::run(arguments),
         #[cfg(feature = "live")]

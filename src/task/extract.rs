@@ -291,7 +291,7 @@ impl<W: Write> Target<W> {
 
 /// AUX fields that are as true of some keys as of all; the others tell of a whole server, as where
 /// its replication stood, which must not be believed of a part.
-fn stays_true(name: &[u8]) -> bool {
+pub(super) fn stays_true(name: &[u8]) -> bool {
     let facts: [&[u8]; 6] =
         [b"redis-ver", b"valkey-ver", b"redis-bits", b"ctime", b"used-mem", b"aof-base"];
     facts.contains(&name) || name.starts_with(b"keydb-subexpire-") || name == SALVAGED.as_bytes()

@@ -31,6 +31,7 @@ mod repair;
 mod restore;
 #[cfg(feature = "live")]
 mod snapshot;
+mod split;
 #[cfg(feature = "repo")]
 mod status;
 #[cfg(feature = "repo")]
@@ -77,6 +78,7 @@ pub use snapshot::{
     SnapshotOutcome, SnapshotProgress, SnapshotTarget, snapshot, snapshot_cluster,
     snapshot_of_files, snapshot_watched, take,
 };
+pub use split::{SplitBy, SplitOptions, SplitOutcome, SplitPart, split};
 #[cfg(feature = "repo")]
 pub use status::{
     Change, Status, StatusBackup, StatusCode, StatusCounts, StatusFinding, StatusLevel,
