@@ -2,6 +2,7 @@
 
 mod copying;
 mod lock;
+mod post;
 mod reading;
 mod writing;
 

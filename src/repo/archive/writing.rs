@@ -1,11 +1,12 @@
 //! A backup on its way into the archive.
 
 use crate::error::{Error, Fault, Result};
+use crate::repo::archive::post::Posted;
 use crate::repo::archive::{Archive, MANIFEST, MANIFEST_DIGEST, digest_line};
 use crate::repo::manifest::Manifest;
 use crate::repo::names::{BackupId, StreamName};
 use crate::repo::seal::VolumeTarget;
-use crate::repo::store::{IfExists, ObjectName, ObjectWriter, Store};
+use crate::repo::store::{IfExists, ObjectName, Store};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A backup that is being written. Dropped before it is committed, what was stored of it is deleted again, as
@@ -107,16 +108,16 @@ pub(crate) struct StoredVolumes {
 }
 
 impl VolumeTarget for StoredVolumes {
-    type Volume = Box<dyn ObjectWriter>;
+    type Volume = Posted;
 
-    fn create(&mut self, name: &str) -> Result<Box<dyn ObjectWriter>> {
+    fn create(&mut self, name: &str) -> Result<Posted> {
         let name = self.folder.join(name)?;
         let writer = self.store.writer(&name, IfExists::Refuse)?;
         self.stored.lock().unwrap_or_else(PoisonError::into_inner).push(name);
-        Ok(writer)
+        Posted::begin(writer)
     }
 
-    fn complete(&mut self, _: &str, volume: Box<dyn ObjectWriter>) -> Result<()> {
+    fn complete(&mut self, _: &str, volume: Posted) -> Result<()> {
         volume.commit()
     }
 }

@@ -129,7 +129,7 @@ pub struct SealChoice {
     pub recipients: Option<Recipients>,
     /// zstd's level, from its lowest (faster) to 22. Default 3.
     pub level: i32,
-    /// Threads that compress while bytes are taken, checked and stored. Default 2.
+    /// Threads that compress while bytes are taken and checked. Default 2; one more stores.
     pub threads: usize,
     /// Bytes of a volume, at most what the store takes. Default 1 GiB.
     pub volume: u64,
