@@ -2,6 +2,7 @@
 
 #[cfg(any(feature = "opendal-http", feature = "sftp"))]
 use crate::cli::archive::far;
+use crate::cli::human::visible;
 use crate::cli::{Exit, complain, failed, when};
 use crate::error::{Error, Result};
 use crate::repo::store::{LocalStore, Store};
@@ -74,10 +75,14 @@ impl PlaceArguments {
     }
 
     fn complain(&self, error: Error) -> Exit {
-        failed(match self.name() {
-            Ok(name) => error.in_file(name),
-            Err(_) => error,
-        })
+        let exit = Exit::after(&error);
+        match self.name() {
+            Ok(name) => {
+                complain(format_args!("{}: {}", visible(&name), visible(&error.to_string())))
+            }
+            Err(_) => complain(error),
+        }
+        exit
     }
 }
 
