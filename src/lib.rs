@@ -104,7 +104,7 @@
 //! | `swift` | stores in OpenStack Swift | `opendal-http` |
 //! | `gcs` | stores in Google Cloud Storage, untried | `opendal-http` |
 //! | `sftp` | stores in folders reached by SSH; starts `ssh` | russh-sftp, tokio, `repo` |
-//! | `cli` | the `redkeep` program; with `live` it talks to servers | clap, indicatif, `json`, `digest` and `synth` |
+//! | `cli` | the `redkeep` program; with `live` it talks to servers | clap, indicatif, signal-hook, `json`, `digest` and `synth` |
 #![cfg_attr(not(feature = "mmap"), forbid(unsafe_code))]
 #![deny(unsafe_code)]
 

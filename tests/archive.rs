@@ -370,7 +370,8 @@ fn frames_end_where_keys_do() {
         dump.extend([0, 4]);
         dump.extend(n.to_be_bytes());
         // A length of 14 bits.
-        dump.extend([0x40 | (value.len() >> 8) as u8, value.len() as u8]);
+        let [high, low] = u16::try_from(value.len()).unwrap().to_be_bytes();
+        dump.extend([0x40 | high, low]);
         dump.extend(value);
     }
     dump.push(0xff);
@@ -383,11 +384,11 @@ fn frames_end_where_keys_do() {
     let name = ObjectName::new(format!("main/{}/main.rdb.zst.000000", manifest.backup)).unwrap();
     let stored = store.get(&name, 1 << 30).unwrap();
     // The seek table: twelve bytes a frame, the second number being its plain bytes.
-    let table = &stored[stored.len() - part.seek_table_len as usize..];
+    let table = &stored[stored.len() - usize::try_from(part.seek_table_len).unwrap()..];
     let mut at = 0;
     for row in table[8..table.len() - 9].chunks(12) {
         assert!(borders.binary_search(&at).is_ok(), "a frame begins inside a key, at {at}");
-        at += u32::from_le_bytes(row[4..8].try_into().unwrap()) as usize;
+        at += usize::try_from(u32::from_le_bytes(row[4..8].try_into().unwrap())).unwrap();
     }
     assert_eq!(at, dump.len());
 }

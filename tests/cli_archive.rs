@@ -334,3 +334,34 @@ fn a_second_place_has_what_the_first_one_has() {
     let refused = place.run("mirror --to own");
     assert_eq!(code(&refused), 2, "{}", stderr(&refused));
 }
+
+/// Ctrl-C ends in order what a kill would leave to be found.
+#[test]
+#[cfg(unix)]
+fn a_backup_that_is_stopped_leaves_nothing() {
+    let place = Place::new();
+    place.well("init");
+    place.well("synth --bytes 3000000 --mix mixed --seed 1 -o big.rdb");
+    let dump = std::fs::read(place.path("big.rdb")).unwrap();
+    let mut child = place
+        .command("backup - --volume 50000")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, &dump[..dump.len() / 2]).unwrap();
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    // It looks up when the next bytes come; it may have left by then.
+    let _ = std::io::Write::write_all(&mut input, &dump[dump.len() / 2..]);
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    assert!(stderr(&output).contains("cancelled"), "{}", stderr(&output));
+    let left: Vec<_> =
+        place.path("archive").read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["redkeep.json"], "neither volumes nor the lock");
+    place.well("backup big.rdb");
+}

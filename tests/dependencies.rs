@@ -29,7 +29,7 @@ const DEFAULT: [&str; 15] = [
 ];
 
 /// Which features bring which optional crate.
-const OPTIONAL: [(&str, &[&str]); 23] = [
+const OPTIONAL: [(&str, &[&str]); 24] = [
     ("age", &["repo"]),
     ("arbitrary", &["synth"]),
     ("base64", &["json"]),
@@ -51,6 +51,7 @@ const OPTIONAL: [(&str, &[&str]); 23] = [
     ("serde_json", &["json"]),
     ("sha1", &["digest"]),
     ("sha2", &["repo"]),
+    ("signal-hook", &["cli"]),
     ("tokio", &["opendal", "sftp"]),
     ("zstd", &["repo"]),
 ];

@@ -8,7 +8,7 @@ use crate::cli::restore::server::{failed, restored_in_words};
 use crate::cli::server::{LoginArguments, Monotonic, Url};
 use crate::cli::snapshot::how::Way;
 use crate::cli::target::LossArguments;
-use crate::cli::{Exit, as_json, complain, print};
+use crate::cli::{Exit, as_json, complain, print, stop};
 use crate::error::Result;
 use crate::live::cluster::{ClusterChanges, ClusterNodes};
 use crate::live::replication::ReplicationOptions;
@@ -17,7 +17,6 @@ use crate::live::{ConnectOptions, Connection, SaveOptions, ServerFacts};
 use crate::task::{CopyOutcome, RestoreChoice, SnapshotOptions, copy};
 use clap::Args;
 use serde::Serialize;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -125,7 +124,7 @@ impl CopyArguments {
         let mut shown = Shown { keys: bar.key_count("copying"), bar, bytes: 0 };
         let watch = |progress: &RestoreProgress| {
             shown.show(progress);
-            ControlFlow::Continue(())
+            stop::or_go_on()
         };
         let sink = match into.cluster {
             true => ClusterNodes::look(std::slice::from_ref(target))

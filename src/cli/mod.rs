@@ -37,11 +37,12 @@ mod server;
 mod snapshot;
 mod split;
 mod stdout;
+mod stop;
 mod synth;
 mod target;
 mod when;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::time::UnixMillis;
 use clap::{Parser, Subcommand};
 use progress::Watched;
@@ -115,6 +116,8 @@ impl Exit {
     /// After what was asked for could not be done.
     fn after(error: &Error) -> Exit {
         match error.kind() {
+            // It was stopped, and is well.
+            ErrorKind::Usage if error.fault() == Some(Fault::Cancelled) => Exit::Failed,
             ErrorKind::Usage => Exit::Usage,
             _ => Exit::Failed,
         }
@@ -124,6 +127,7 @@ impl Exit {
 /// Runs the program on the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    stop::listen();
     let exit = match Arguments::try_parse() {
         Ok(Arguments { command: Command::Check(arguments) }) => check::run(arguments),
         Ok(Arguments { command: Command::Digest(arguments) }) => digest::run(arguments),

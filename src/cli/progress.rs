@@ -2,6 +2,8 @@
 
 #[cfg(feature = "live")]
 use crate::cli::human::count;
+use crate::cli::stop;
+use crate::error::{Error, Fault};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
@@ -87,6 +89,9 @@ impl<R> Watched<R> {
 
 impl<R: Read> Read for Watched<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if stop::is_asked() {
+            return Err(io::Error::other(Error::from_fault(Fault::Cancelled)));
+        }
         let bytes = self.source.read(buf)?;
         if let Some(bar) = &mut self.bar {
             bar.read(bytes as u64);

@@ -202,3 +202,59 @@ fn a_giant_value_is_in_memory_once() {
         assert!(most < 96 << 10, "{count}: {most} KiB");
     }
 }
+
+/// Values go as many commands each, and Ctrl-C comes between them.
+#[test]
+#[ignore = "needs real servers, which tests/run gets"]
+#[cfg(unix)]
+fn a_restore_that_is_stopped_leaves_no_value_half() {
+    let dump = dump_of("redis-6.2", &|connection| {
+        let values: Vec<u32> = (0..2000).collect();
+        for n in 0..400 {
+            cmd("RPUSH").arg(format!("list:{n}")).arg(&values).exec(connection).unwrap();
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lists.rdb");
+    std::fs::write(&path, dump).unwrap();
+    for name in ALL {
+        let server = Server::start(name, None).unwrap();
+        let size = || run(&server, "DBSIZE").parse::<u32>().unwrap();
+        let restoring = Command::new(env!("CARGO_BIN_EXE_redkeep"))
+            .arg("restore")
+            .arg(&path)
+            .arg(format!("redis://127.0.0.1:{}", server.port()))
+            .args(["--plain", "--one-pass", "--checkpoint"])
+            .arg(folder.path().join(format!("{name}.at")))
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        while size() < 5 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let id = restoring.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let output = restoring.wait_with_output().unwrap();
+        let there = size();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        if there < 400 {
+            assert_eq!(output.status.code(), Some(4), "{name}: {error}");
+        }
+        for n in 0..400 {
+            let len = run(&server, &format!("LLEN list:{n}"));
+            assert!(len == "2000" || len == "0", "{name}: list:{n} has {len} of 2000");
+        }
+        // And it goes on from there.
+        let (code, out, err) = redkeep(
+            &path,
+            &server,
+            &format!(
+                "--plain --one-pass --on-conflict skip --verify all --checkpoint {}/{name}.at",
+                folder.path().display()
+            ),
+        );
+        assert!(code == 0 || (code == 4 && there == 400), "{name}: {out}{err}");
+        assert_eq!(size(), 400, "{name}");
+    }
+}

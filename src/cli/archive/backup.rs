@@ -6,7 +6,7 @@ use crate::cli::archive::show::Words;
 use crate::cli::progress::{Bar, KeyCount};
 use crate::cli::server::{LoginArguments, Monotonic, Url};
 use crate::cli::snapshot::how::HowToTake;
-use crate::cli::{Exit, Opened, Source, as_json, complain, failed, now, print};
+use crate::cli::{Exit, Opened, Source, as_json, complain, failed, now, print, stop};
 use crate::error::Error;
 use crate::live::cluster::ClusterNodes;
 use crate::rdb::check::Level;
@@ -18,7 +18,6 @@ use crate::task::{
 use clap::Args;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Back up a server, a cluster, a data directory or a dump into an archive
@@ -133,7 +132,7 @@ impl BackupArguments {
         let mut shown = Shown(BTreeMap::new());
         let mut watch = |progress: &BackupProgress| {
             shown.show(progress);
-            ControlFlow::Continue(())
+            stop::or_go_on()
         };
         let clock = Monotonic::start();
         let nothing = |error: Error| {

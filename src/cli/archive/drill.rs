@@ -5,11 +5,10 @@ use crate::cli::archive::place::{PlaceArguments, Which};
 use crate::cli::human::{count, several, visible};
 use crate::cli::progress::Bar;
 use crate::cli::server::Monotonic;
-use crate::cli::{Exit, as_json, complain, failed, now, print};
+use crate::cli::{Exit, as_json, complain, failed, now, print, stop};
 use crate::repo::StoredBackup;
 use crate::task::{DrillOptions, DrillOutcome, VerifyOptions, drill};
 use clap::Args;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -77,7 +76,7 @@ impl DrillArguments {
             let bar = bar.get_or_insert_with(|| Bar::new("trying", Some(len)));
             bar.read(read.saturating_sub(shown));
             shown = shown.max(read);
-            ControlFlow::Continue(())
+            stop::or_go_on()
         });
         drop(bar);
         let outcome = outcome.map_err(|error| match error.fault() {

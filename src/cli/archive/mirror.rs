@@ -3,11 +3,10 @@
 use crate::cli::archive::place::{PlaceArguments, Which, store_at};
 use crate::cli::human::{several, size, visible};
 use crate::cli::progress::Bar;
-use crate::cli::{Exit, as_json, failed, now, print};
+use crate::cli::{Exit, as_json, failed, now, print, stop};
 use crate::repo::Archive;
 use crate::task::{Arrival, CopyBackupOptions, CopyBackupProgress, copy_backup, copy_missing};
 use clap::Args;
-use std::ops::ControlFlow;
 
 /// Copy backups to a second place, off-site, and verify that they arrived
 ///
@@ -45,7 +44,7 @@ impl MirrorArguments {
         let mut shown = Shown(None);
         let mut watch = |progress: &CopyBackupProgress| {
             shown.show(progress);
-            ControlFlow::Continue(())
+            stop::or_go_on()
         };
         let stream = &self.place.stream;
         let Some(which) = self.which else {

@@ -2,11 +2,10 @@
 
 use crate::cli::archive::place::PlaceArguments;
 use crate::cli::human::{several, size, visible};
-use crate::cli::{Exit, as_json, failed, now, print, when};
+use crate::cli::{Exit, as_json, failed, now, print, stop, when};
 use crate::repo::retention::{RetentionOptions, Zone};
 use crate::task::{PruneOptions, PruneOutcome, prune};
 use clap::Args;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Delete the backups of a stream that no rule keeps, and what killed writers left
@@ -82,7 +81,7 @@ impl PruneArguments {
             .dry_run(self.dry_run)
             .grace(self.grace);
         let archive = self.place.open()?;
-        let outcome = prune(&archive, &now, &options, &mut |_| ControlFlow::Continue(()));
+        let outcome = prune(&archive, &now, &options, &mut |_| stop::or_go_on());
         let outcome = outcome.map_err(failed)?;
         let text = if self.json { as_json(&outcome)? } else { in_words(&outcome) };
         print(text.as_bytes())?;

@@ -4,12 +4,11 @@ use crate::cli::archive::place::PlaceArguments;
 use crate::cli::archive::prune::time;
 use crate::cli::human::{ago, count, several, size, visible};
 use crate::cli::report::row;
-use crate::cli::{Exit, as_json, failed, now, print};
+use crate::cli::{Exit, as_json, failed, now, print, stop};
 use crate::repo::StreamName;
 use crate::task::{Status, StatusBackup, StatusLevel, StatusOptions, StreamStatus, status};
 use clap::{Args, ValueEnum};
 use std::fmt::{self, Display, Formatter};
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Say how the backups are: how old, how many, whether verified, and what changed
@@ -64,7 +63,7 @@ impl StatusArguments {
             options = options.stream(self.place.stream.clone());
         }
         let archive = self.place.open()?;
-        let found = status(&archive, &now, &options, &mut |_, _| ControlFlow::Continue(()));
+        let found = status(&archive, &now, &options, &mut |_, _| stop::or_go_on());
         let found = found.map_err(failed)?;
         let text = match (self.json, self.prometheus) {
             (true, _) => as_json(&found)?,

@@ -4,13 +4,12 @@ use crate::cli::archive::keys::IdentityArguments;
 use crate::cli::archive::place::{PlaceArguments, Which};
 use crate::cli::human::{several, size, visible};
 use crate::cli::progress::Bar;
-use crate::cli::{Exit, as_json, complain, failed, now, print};
+use crate::cli::{Exit, as_json, complain, failed, now, print, stop};
 use crate::error::Result;
 use crate::rdb::ServerVersion;
 use crate::repo::{Archive, BackupId, Certificate, VerifyLevel};
 use crate::task::{VerifyOptions, verify};
 use clap::Args;
-use std::ops::ControlFlow;
 
 /// Verify backups: that they are there, byte for byte what was stored, and mean what is recorded
 ///
@@ -123,7 +122,7 @@ impl VerifyArguments {
             bar.get_or_insert_with(|| Bar::new("verifying", Some(len)))
                 .read(read.saturating_sub(shown));
             shown = shown.max(read);
-            ControlFlow::Continue(())
+            stop::or_go_on()
         })
     }
 }

@@ -6,7 +6,7 @@ use crate::cli::human::{size, visible};
 use crate::cli::output::Output;
 use crate::cli::progress::{Bar, Watched};
 use crate::cli::restore::{RestoreArguments, directory, server};
-use crate::cli::{Exit, as_json, complain, extract, failed, print};
+use crate::cli::{Exit, as_json, complain, extract, failed, print, stop};
 use crate::error::Error;
 use crate::repo::StoredBackup;
 use crate::repo::seal::OpenOptions;
@@ -15,7 +15,6 @@ use crate::task::data_dir::DataDirSource;
 use crate::task::{ExtractOptions, FetchOptions, StoredDump, extract as extract_dump, fetch};
 use clap::Args;
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// What only goes with a backup in an archive.
@@ -216,7 +215,7 @@ impl From<'_> {
         let fetched = fetch(self.stored, path, &options, &mut |bytes, len| {
             bar.get_or_insert_with(|| Bar::new("restoring", Some(len))).read(bytes - shown);
             shown = bytes;
-            ControlFlow::Continue(())
+            stop::or_go_on()
         });
         fetched.map_err(|error| {
             let there = error.io_kind() == Some(io::ErrorKind::AlreadyExists);

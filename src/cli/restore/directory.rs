@@ -5,7 +5,7 @@ use crate::cli::human::{count, several, visible};
 use crate::cli::repair::stamp;
 use crate::cli::restore::RestoreArguments;
 use crate::cli::server::{Monotonic, Url};
-use crate::cli::{Exit, Opened, aof, as_json, complain, extract, failed, print};
+use crate::cli::{Exit, Opened, aof, as_json, complain, extract, failed, print, stop};
 use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::rdb::ServerVersion;
 use crate::task::data_dir::{
@@ -15,7 +15,6 @@ use crate::task::data_dir::{
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// What is known of the server that will start there.
@@ -157,7 +156,7 @@ fn bring(
             let mut watch = |step: &DataDirStep| {
                 let writing = [DataDirAction::Write, DataDirAction::MakeFolder];
                 *touched |= !writing.contains(&step.action);
-                ControlFlow::Continue(())
+                stop::or_go_on()
             };
             plan.apply_watched(source, &Monotonic::start(), &mut watch).map(Done::Applied)
         }

@@ -6,7 +6,7 @@ use crate::cli::progress::{Bar, KeyCount, Watched};
 use crate::cli::restore::RestoreArguments;
 use crate::cli::restore::how::HowArguments;
 use crate::cli::server::{LoginArguments, Monotonic};
-use crate::cli::{Exit, Opened, as_json, complain, print};
+use crate::cli::{Exit, Opened, as_json, complain, print, stop};
 use crate::error::{Error, Result};
 use crate::live::cluster::{ClusterNodes, Look};
 use crate::live::restore::{
@@ -339,7 +339,7 @@ impl<'a> Told<'a> {
                 return ControlFlow::Break(());
             }
         }
-        ControlFlow::Continue(())
+        stop::or_go_on()
     }
 
     /// What is done needs no checkpoint, and what is not one that is up to date.

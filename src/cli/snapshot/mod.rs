@@ -8,7 +8,7 @@ use crate::cli::progress::{Bar, KeyCount};
 use crate::cli::report::Printout;
 use crate::cli::server::{Monotonic, ServerArguments};
 use crate::cli::snapshot::how::{HowToTake, Way};
-use crate::cli::{Exit, as_json, complain, failed, now, print};
+use crate::cli::{Exit, as_json, complain, failed, now, print, stop};
 use crate::live::cluster::ClusterNodes;
 use crate::live::{Driver, Taken};
 use crate::task::{
@@ -57,7 +57,7 @@ impl SnapshotArguments {
         let mut shown = Shown(None);
         let mut watch = |progress: &SnapshotProgress| {
             shown.show(progress);
-            ControlFlow::Continue(())
+            stop::or_go_on()
         };
         let clock = Monotonic::start();
         if self.how.cluster {
