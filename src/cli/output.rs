@@ -1,6 +1,7 @@
 //! A file that appears whole or not at all.
 
-use crate::error::Result;
+use crate::cli::stop;
+use crate::error::{Error, Fault, Result};
 use crate::file::place::{Place, named};
 use std::io::{self, Write};
 use std::path::Path;
@@ -39,6 +40,10 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // What is dropped now leaves nothing behind.
+        if stop::is_asked() {
+            return Err(io::Error::other(Error::from_fault(Fault::Cancelled)));
+        }
         self.0.write(bytes)
     }
 
