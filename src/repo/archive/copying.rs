@@ -3,6 +3,7 @@
 use crate::digest::Digest32;
 use crate::error::{Error, Fault, Result};
 use crate::repo::archive::reading::ObjectReader;
+use crate::repo::archive::writing::{holds, put_surely};
 use crate::repo::archive::{Archive, MANIFEST, MANIFEST_DIGEST, StoredBackup, digest_line};
 use crate::repo::certificate::CERTIFICATE;
 use crate::repo::manifest::{MOST, Manifest};
@@ -113,7 +114,7 @@ impl StoredBackup {
             return Err(Error::from_fault(Fault::BackupDigest).in_file(manifest.as_str()));
         }
         let digest = self.folder().join(MANIFEST_DIGEST)?;
-        put_same(&*to.store, &digest, digest_line(&json).as_bytes())?;
+        put_same(&*to.store, &digest, digest_line(self.manifest_sha256()).as_bytes())?;
         let put = put_same(&*to.store, &manifest, &json);
         let Manifest { stream, backup, .. } = self.manifest();
         match to.backup(stream, *backup) {
@@ -193,17 +194,9 @@ fn pass(
 
 /// Puts an object that only this may be; what an interrupted copy left there is replaced.
 fn put_same(store: &dyn Store, name: &ObjectName, bytes: &[u8]) -> Result<()> {
-    let same = || store.get(name, bytes.len() as u64).is_ok_and(|found| found == bytes);
-    let if_exists = match store.stat(name)? {
-        Some(_) if same() => return Ok(()),
-        Some(_) => IfExists::Replace,
-        None => IfExists::Refuse,
-    };
-    match store.put(name, bytes, if_exists) {
-        // A try that was not heard of may have stored it.
-        Err(error) if error.is_retryable() || error.fault() == Some(Fault::ObjectExists) => {
-            if same() { Ok(()) } else { Err(error) }
-        }
-        put => put,
+    match store.stat(name)? {
+        Some(_) if holds(store, name, bytes) => Ok(()),
+        Some(_) => put_surely(store, name, bytes, IfExists::Replace),
+        None => put_surely(store, name, bytes, IfExists::Refuse),
     }
 }

@@ -12,6 +12,7 @@ pub use reading::{StoredBackup, StoredSource};
 pub(super) use writing::put_once;
 pub(crate) use writing::{NewBackup, StoredVolumes};
 
+use crate::digest::Digest32;
 use crate::error::{Error, Fault, Result};
 use crate::repo::certificate::CERTIFICATE;
 use crate::repo::manifest::{FORMAT, MOST, Manifest};
@@ -204,7 +205,6 @@ impl Archive {
                 streams.extend(StreamName::new(stream));
             }
         }
-        streams.dedup();
         Ok(streams)
     }
 
@@ -303,7 +303,8 @@ impl Archive {
             Err(error) if error.fault() == Some(Fault::ObjectMissing) => Vec::new(),
             stated => stated?,
         };
-        if stated != digest_line(&json).as_bytes() {
+        let sha256 = digest_of(&json);
+        if stated != digest_line(sha256).as_bytes() {
             return Err(Error::from_fault(Fault::BackupDigest).in_file(name.as_str()));
         }
         let manifest = Manifest::parse(&json).map_err(|error| error.in_file(name.as_str()))?;
@@ -318,14 +319,13 @@ impl Archive {
                 .with_detail(detail)
                 .in_file(name.as_str()));
         }
-        let sha256 = digest_of(&json);
         Ok(StoredBackup { store: Arc::clone(&self.store), folder, manifest, sha256 })
     }
 }
 
 /// What stands beside a manifest.
-fn digest_line(manifest: &[u8]) -> String {
-    format!("{}  {MANIFEST}\n", digest_of(manifest))
+fn digest_line(manifest: Digest32) -> String {
+    format!("{manifest}  {MANIFEST}\n")
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -5,7 +5,7 @@ use crate::repo::archive::post::Posted;
 use crate::repo::archive::{Archive, MANIFEST, MANIFEST_DIGEST, digest_line};
 use crate::repo::manifest::Manifest;
 use crate::repo::names::{BackupId, StreamName};
-use crate::repo::seal::VolumeTarget;
+use crate::repo::seal::{VolumeTarget, digest_of};
 use crate::repo::store::{IfExists, ObjectName, Store};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,7 +50,7 @@ impl NewBackup {
         let json = manifest.to_json()?;
         let digest = self.folder.join(MANIFEST_DIGEST)?;
         self.remember(&digest);
-        put_once(&*self.archive.store, &digest, digest_line(&json).as_bytes())?;
+        put_once(&*self.archive.store, &digest, digest_line(digest_of(&json)).as_bytes())?;
         let name = self.folder.join(MANIFEST)?;
         let stored = put_once(&*self.archive.store, &name, &json);
         // From here on it may be a backup, whatever was heard of it: then nothing of it goes.
@@ -90,14 +90,24 @@ impl Drop for NewBackup {
 
 /// Puts an object that nobody else puts. That a try which was not heard of had stored it is well.
 pub(in crate::repo) fn put_once(store: &dyn Store, name: &ObjectName, bytes: &[u8]) -> Result<()> {
-    let Err(error) = store.put(name, bytes, IfExists::Refuse) else { return Ok(()) };
-    if !error.is_retryable() && error.fault() != Some(Fault::ObjectExists) {
-        return Err(error);
-    }
-    match store.get(name, bytes.len() as u64) {
-        Ok(found) if found == bytes => Ok(()),
-        _ => Err(error),
-    }
+    put_surely(store, name, bytes, IfExists::Refuse)
+}
+
+/// Puts an object; a try that was not heard of may have stored it.
+pub(super) fn put_surely(
+    store: &dyn Store,
+    name: &ObjectName,
+    bytes: &[u8],
+    if_exists: IfExists,
+) -> Result<()> {
+    let Err(error) = store.put(name, bytes, if_exists) else { return Ok(()) };
+    let unheard = error.is_retryable() || error.fault() == Some(Fault::ObjectExists);
+    if unheard && holds(store, name, bytes) { Ok(()) } else { Err(error) }
+}
+
+/// Whether these bytes, and no others, are there.
+pub(super) fn holds(store: &dyn Store, name: &ObjectName, bytes: &[u8]) -> bool {
+    store.get(name, bytes.len() as u64).is_ok_and(|found| found == bytes)
 }
 
 /// Where the volumes of a backup go.
