@@ -7,8 +7,8 @@ use crate::rdb::ServerVersion;
 use crate::rdb::check::{CheckOptions, check_stream};
 use crate::repo::seal::OpenOptions;
 use crate::repo::{
-    Archive, BackupId, Certificate, Content, Details, FORMAT, Manifest, Part, Problem, Shard,
-    StoredBackup, StreamName, VerifyLevel, tool,
+    Archive, BackupId, Certificate, Content, Details, FORMAT, Part, Problem, Shard, StoredBackup,
+    StreamName, VerifyLevel, tool,
 };
 use crate::time::UnixMillis;
 use std::io::{self, Read};
@@ -160,10 +160,6 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn manifest(&self) -> &Manifest {
-        self.stored.manifest()
-    }
-
     /// Takes down what is wrong with the backup; what says nothing of it is an error.
     fn note(&mut self, place: &str, error: Error) -> Result<()> {
         let of_store = matches!(
@@ -179,21 +175,16 @@ impl Pass<'_> {
     }
 
     fn differs(&mut self, place: &str, what: impl Into<String>) {
-        self.found(Fault::BackupContent, place, what);
-    }
-
-    fn found(&mut self, fault: Fault, place: &str, what: impl Into<String>) {
-        let (code, message) = (fault.code().to_owned(), what.into());
+        let (code, message) = (Fault::BackupContent.code().to_owned(), what.into());
         self.problems.push(Problem { place: place.to_owned(), code, message });
     }
 
     /// Every object is there, and as long as recorded.
     fn exists(&mut self) -> Result<()> {
-        let volumes: Vec<_> =
-            self.manifest().parts().flat_map(|part| &part.sealed.volumes).cloned().collect();
-        for volume in volumes {
-            let name = self.stored.folder().join(&volume.name)?;
-            let error = match self.stored.store().stat(&name) {
+        let stored = self.stored;
+        for volume in stored.manifest().parts().flat_map(|part| &part.sealed.volumes) {
+            let name = stored.folder().join(&volume.name)?;
+            let error = match stored.store().stat(&name) {
                 Ok(Some(len)) if len == volume.len => continue,
                 Ok(Some(len)) if len < volume.len => Error::at(Fault::VolumeShort, len),
                 Ok(Some(_)) => Error::at(Fault::VolumeLong, volume.len),
@@ -207,8 +198,9 @@ impl Pass<'_> {
 
     /// Every stored byte, without a key.
     fn sealed(&mut self) -> Result<()> {
-        for part in self.manifest().parts().cloned().collect::<Vec<_>>() {
-            let mut source = self.told(self.stored.stored(&part), &part, 0);
+        let stored = self.stored;
+        for part in stored.manifest().parts() {
+            let mut source = self.told(stored.stored(part), part, 0);
             let read = io::copy(&mut source, &mut io::sink());
             self.read += part.sealed.stored_len();
             if let Err(error) = read {
@@ -220,8 +212,9 @@ impl Pass<'_> {
 
     /// Every plain byte too, and what they mean where that was asked for.
     fn opened(&mut self) -> Result<()> {
-        let part = self.manifest().details.clone();
-        let details = self.stored.details(&self.options.open);
+        let stored = self.stored;
+        let part = &stored.manifest().details;
+        let details = stored.details(&self.options.open);
         self.read += part.sealed.stored_len();
         let details = match details {
             Ok(details) => Some(details),
@@ -230,11 +223,11 @@ impl Pass<'_> {
                 None
             }
         };
-        for shard in self.manifest().shards.clone() {
+        for shard in &stored.manifest().shards {
             let done = match (self.options.level, &shard.log) {
-                (VerifyLevel::Meaning, None) => self.dump(&shard, details.as_ref()),
+                (VerifyLevel::Meaning, None) => self.dump(shard, details.as_ref()),
                 (VerifyLevel::Meaning, Some(form)) => {
-                    self.log(&shard, form.layout, &form.name, details.as_ref())
+                    self.log(shard, form.layout, &form.name, details.as_ref())
                 }
                 _ => shard.parts.iter().try_for_each(|part| {
                     self.part(part, details.as_ref(), |source| {

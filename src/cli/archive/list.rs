@@ -68,9 +68,11 @@ impl ListArguments {
         listed: &Listed,
         exit: &mut Exit,
     ) -> Result<String, Exit> {
-        let read = archive
-            .backup(stream, listed.id)
-            .and_then(|stored| Ok((stored.manifest().clone(), stored.certificates()?.pop())));
+        let read = archive.backup(stream, listed.id).and_then(|stored| {
+            let names = listed.certificates.iter().map(String::as_str);
+            let last = stored.certificates_called(names)?.pop();
+            Ok((stored.manifest().clone(), last))
+        });
         let (manifest, last, error) = match &read {
             Ok((manifest, last)) => (Some(manifest), last.as_ref(), None),
             Err(error) if error.is_retryable() => {
